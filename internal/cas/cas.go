@@ -1,0 +1,182 @@
+// Package cas is the one mechanism under every cache of vpk: files, records and directories under names derived from
+// what they were made from.
+//
+// Layout: DIR/<kind>-v<version>/<first two of key>/<key>; DIR/tmp holds what is being written, DIR/locks the lock files.
+// A kind belongs to one room, which says what its keys mean and raises the version when its form changes; entries of
+// other versions are never read.
+//
+// Rules. An entry appears whole, by rename, or not at all; after fsync where the kind is Durable. It never changes
+// afterwards: two processes that make the same entry make the same bytes, and the last rename wins. Records carry their
+// own SHA-256, checked at each read; files are checked by the room that reads them, against a digest that it knows. A
+// damaged or missing entry is simply made again. Any number of processes may share a directory. Nothing here knows the
+// network, and nothing in the cache is ever hard-linked to an output.
+//
+// Not done: eviction and size limits.
+package cas
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Kind is one sort of entry.
+type Kind struct {
+	Name    string
+	Version int
+	// Durable entries are synced to the disk before they appear, because making them again is expensive.
+	Durable bool
+}
+
+// Store is a cache directory.
+type Store struct{ dir string }
+
+// Open makes the directory if need be.
+func Open(dir string) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open cache: %w", err)
+	}
+	for _, sub := range []string{"tmp", "locks"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, fmt.Errorf("open cache: %w", err)
+		}
+	}
+	return &Store{dir: dir}, nil
+}
+
+// Key derives a key from everything that an entry depends on. The parts are framed: ("ab", "c") and ("a", "bc") differ.
+func Key(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Dir is the cache's own directory.
+func (s *Store) Dir() string { return s.dir }
+
+// Path is where an entry is or would be. Keys are names made by Key or hexadecimal digests: at least three characters,
+// letters, digits, '.', '_' and '-' only.
+func (s *Store) Path(k Kind, key string) (string, error) {
+	if len(key) < 3 || key[0] == '.' {
+		return "", fmt.Errorf("cache key %q of kind %q is not a key", key, k.Name)
+	}
+	for _, c := range []byte(key) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return "", fmt.Errorf("cache key %q of kind %q is not a key", key, k.Name)
+		}
+	}
+	return filepath.Join(s.dir, fmt.Sprintf("%s-v%d", k.Name, k.Version), key[:2], key), nil
+}
+
+// OpenFile opens an entry that is a file; fs.ErrNotExist when there is none.
+func (s *Store) OpenFile(k Kind, key string) (*os.File, error) {
+	path, err := s.Path(k, key)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+// Remove discards an entry, which may be a directory; one that does not exist is fine.
+func (s *Store) Remove(k Kind, key string) error {
+	path, err := s.Path(k, key)
+	if err != nil {
+		return err
+	}
+	// Out of sight first, so that nobody sees half of a directory.
+	grave, err := os.MkdirTemp(filepath.Join(s.dir, "tmp"), "removed-")
+	if err != nil {
+		return fmt.Errorf("remove cache entry: %w", err)
+	}
+	err = os.Rename(path, filepath.Join(grave, "entry"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("remove cache entry: %w", err), os.RemoveAll(grave))
+	}
+	return os.RemoveAll(grave)
+}
+
+// TempDir makes a scratch directory on the cache's own file system. The caller removes it.
+func (s *Store) TempDir(prefix string) (string, error) {
+	return os.MkdirTemp(filepath.Join(s.dir, "tmp"), prefix+"-")
+}
+
+// Lock holds a name exclusively among processes and goroutines until unlock is called or the process ends. It is for
+// work that should not be done twice at once; entries are safe without it.
+func (s *Store) Lock(ctx context.Context, k Kind, key string) (unlock func(), err error) {
+	lock := flock.New(filepath.Join(s.dir, "locks", k.Name+"-"+key))
+	ok, err := lock.TryLockContext(ctx, 20*time.Millisecond)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("lock cache entry %q: %w", k.Name+"/"+key, err)
+	}
+	// The file stays: to remove it would let two processes hold two files of one name.
+	return func() { _ = lock.Unlock() }, nil
+}
+
+// Directory returns the path of an entry that is a directory, filling it first when there is none: fill writes into a
+// scratch directory, which is then renamed into place. Only one process fills at a time.
+func (s *Store) Directory(ctx context.Context, k Kind, key string, fill func(dir string) error) (string, error) {
+	path, err := s.Path(k, key)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return path, nil
+	}
+	unlock, err := s.Lock(ctx, k, key)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Lstat(path); err == nil {
+		return path, nil
+	}
+	tmp, err := s.TempDir(k.Name)
+	if err != nil {
+		return "", fmt.Errorf("fill cache directory: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	root := filepath.Join(tmp, "root")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		return "", fmt.Errorf("fill cache directory: %w", err)
+	}
+	if err := fill(root); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", fmt.Errorf("fill cache directory: %w", err)
+	}
+	if err := os.Rename(root, path); err != nil {
+		return "", fmt.Errorf("fill cache directory: %w", err)
+	}
+	return path, nil
+}
+
+// Sweep removes scratch files that were last touched before t: what processes that were killed left behind.
+func (s *Store) Sweep(before time.Time) error {
+	tmp := filepath.Join(s.dir, "tmp")
+	entries, err := os.ReadDir(tmp)
+	if err != nil {
+		return fmt.Errorf("sweep cache: %w", err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.ModTime().Before(before) {
+			if err := os.RemoveAll(filepath.Join(tmp, e.Name())); err != nil {
+				return fmt.Errorf("sweep cache: %w", err)
+			}
+		}
+	}
+	return nil
+}
