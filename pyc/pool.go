@@ -1,0 +1,316 @@
+package pyc
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"vpk/internal/cas"
+	"vpk/internal/fault"
+	"vpk/venv/tree"
+)
+
+//go:embed worker.py
+var workerSource string
+
+// stall is how long a worker may take over one slice. uv gives a module 60 s (UV_COMPILE_BYTECODE_TIMEOUT).
+const stall = 2 * time.Minute
+
+// Process is a started interpreter.
+type Process interface {
+	// Wait returns when the process has ended: nil if its exit status is 0.
+	Wait() error
+}
+
+// Launcher starts the interpreter with these arguments, this environment and nothing else of the host's. The process ends
+// at the latest when ctx does.
+type Launcher func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error)
+
+// Arguments are the worker's command line after the interpreter's path, and its whole environment.
+func Arguments() (args, env []string) {
+	return []string{"-S", "-s", "-B", "-W", "ignore", "-c", workerSource}, []string{"PYTHONHASHSEED=0", "LANG=C.UTF-8"}
+}
+
+// Interpreter is what a worker says of itself.
+type Interpreter struct {
+	CacheTag string // "cpython-311"
+	Magic    []byte // the first four bytes of its bytecode files
+	Version  string // sys.version, whole
+}
+
+// ID names everything that bytecode depends on beside its source: the build of the interpreter.
+func (i Interpreter) ID() string { return i.CacheTag + " " + i.Version }
+
+var interpreterKind = cas.Kind{Name: "interpreter", Version: 1}
+
+// pool holds the workers. A worker does one slice at a time.
+type pool struct {
+	cache *cas.Store
+	root  string
+	size  int
+	start func() (*worker, error)
+	slots chan struct{} // one token for each worker that may exist
+
+	mu    sync.Mutex
+	idle  []*worker
+	known *Interpreter
+}
+
+func newPool(ctx context.Context, cache *cas.Store, launch Launcher, root string, size int) *pool {
+	p := &pool{cache: cache, root: root, size: max(size, 1)}
+	p.slots = make(chan struct{}, p.size)
+	p.start = func() (*worker, error) { return startWorker(ctx, launch) }
+	return p
+}
+
+// acquire takes an idle worker or starts one.
+func (p *pool) acquire(ctx context.Context) (*worker, error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	p.mu.Lock()
+	var w *worker
+	if n := len(p.idle); n > 0 {
+		w, p.idle = p.idle[n-1], p.idle[:n-1]
+	}
+	p.mu.Unlock()
+	if w != nil {
+		return w, nil
+	}
+	w, err := p.start()
+	if err == nil {
+		err = p.learn(w.interpreter)
+		if err != nil {
+			w.kill()
+		}
+	}
+	if err != nil {
+		<-p.slots
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	return w, nil
+}
+
+// release gives a worker back; a dead one is forgotten.
+func (p *pool) release(w *worker, alive bool) {
+	if alive {
+		p.mu.Lock()
+		p.idle = append(p.idle, w)
+		p.mu.Unlock()
+	} else {
+		w.kill()
+	}
+	<-p.slots
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, w := range p.idle {
+		errs = append(errs, w.close())
+	}
+	p.idle = nil
+	return errors.Join(errs...)
+}
+
+// learn notes who the interpreter is, and refuses one that is another than before.
+func (p *pool) learn(i Interpreter) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known != nil {
+		if p.known.ID() != i.ID() {
+			return fault.New(fault.Sandbox, "use the interpreter of the base image", "the interpreter that compiles is %q, the base's is %q", i.ID(), p.known.ID())
+		}
+		return nil
+	}
+	p.known = &i
+	data, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	return p.cache.PutRecord(interpreterKind, cas.Key("interpreter", p.root), data)
+}
+
+func (p *pool) identify(ctx context.Context) (Interpreter, error) {
+	p.mu.Lock()
+	if p.known == nil {
+		var i Interpreter
+		data, err := p.cache.Record(interpreterKind, cas.Key("interpreter", p.root))
+		switch {
+		case err == nil:
+			if err := json.Unmarshal(data, &i); err == nil {
+				p.known = &i
+			}
+		case !errors.Is(err, fs.ErrNotExist):
+			p.mu.Unlock()
+			return Interpreter{}, err
+		}
+	}
+	known := p.known
+	p.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	w, err := p.acquire(ctx)
+	if err != nil {
+		return Interpreter{}, err
+	}
+	p.release(w, true)
+	return w.interpreter, nil
+}
+
+// compile compiles one slice into answers. A worker that dies or stalls costs the slice, not the build.
+func (p *pool) compile(ctx context.Context, modules []tree.Entry, answers []answer) error {
+	w, err := p.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	var died *deathError
+	err = w.compile(ctx, modules, answers)
+	switch {
+	case err == nil:
+		p.release(w, true)
+		return nil
+	case errors.As(err, &died):
+		p.release(w, died.childOnly)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for i := range answers {
+			answers[i] = answer{died: true, reason: died.Error()}
+		}
+		return nil
+	}
+	p.release(w, false)
+	return err
+}
+
+// worker is one interpreter at work.
+type worker struct {
+	interpreter Interpreter
+	process     Process
+	cancel      context.CancelFunc
+	in          *os.File
+	out         *os.File
+	stderr      *tail
+}
+
+func startWorker(ctx context.Context, launch Launcher) (*worker, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	stdin, in, err := os.Pipe()
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("start compile worker: %w", err)
+	}
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		cancel()
+		return nil, errors.Join(fmt.Errorf("start compile worker: %w", err), stdin.Close(), in.Close())
+	}
+	w := &worker{cancel: cancel, in: in, out: out, stderr: &tail{}}
+	args, env := Arguments()
+	w.process, err = launch(ctx, args, env, stdin, stdout, w.stderr)
+	closeErr := errors.Join(stdin.Close(), stdout.Close())
+	if err != nil {
+		cancel()
+		return nil, errors.Join(err, in.Close(), out.Close())
+	}
+	if err := out.SetReadDeadline(time.Now().Add(stall)); err == nil {
+		w.interpreter, err = readHello(out)
+		closeErr = errors.Join(closeErr, err)
+	}
+	if closeErr != nil {
+		said := w.kill()
+		return nil, fault.Wrap(fault.Sandbox, "", fmt.Errorf("start compile worker: %w%s", errors.Join(closeErr, said), w.stderr))
+	}
+	return w, nil
+}
+
+// deathError says that a worker or its child did not live to answer.
+type deathError struct {
+	childOnly bool
+	reason    string
+}
+
+func (e *deathError) Error() string { return e.reason }
+
+func (w *worker) compile(ctx context.Context, modules []tree.Entry, answers []answer) error {
+	stop := context.AfterFunc(ctx, func() { _ = w.out.SetReadDeadline(time.Unix(1, 0)); _ = w.in.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	deadline := time.Now().Add(stall)
+	if err := errors.Join(w.in.SetWriteDeadline(deadline), w.out.SetReadDeadline(deadline)); err != nil {
+		return err
+	}
+	if err := writeSlice(w.in, modules); err != nil {
+		if isPipe(err) {
+			return &deathError{reason: fmt.Sprintf("the compile worker died: %v%s", err, w.stderr)}
+		}
+		return err
+	}
+	err := readAnswers(w.out, answers)
+	if err == nil {
+		return nil
+	}
+	var died *deathError
+	switch {
+	case errors.As(err, &died):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &deathError{reason: fmt.Sprintf("the compile worker did not answer in %s", stall)}
+	}
+	return &deathError{reason: fmt.Sprintf("the compile worker died: %v%s", err, w.stderr)}
+}
+
+// close ends an idle worker in peace.
+func (w *worker) close() error {
+	err := w.in.Close()
+	err = errors.Join(err, w.process.Wait(), w.out.Close())
+	w.cancel()
+	return err
+}
+
+// kill ends a worker at once and returns what its process says.
+func (w *worker) kill() error {
+	w.cancel()
+	err := w.process.Wait()
+	return errors.Join(err, w.in.Close(), w.out.Close())
+}
+
+// tail keeps the end of what a worker says on stderr.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if n := len(t.text); n > 2048 {
+		t.text = append([]byte(nil), t.text[n-2048:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if said := strings.TrimSpace(string(t.text)); said != "" {
+		return ": " + said
+	}
+	return ""
+}

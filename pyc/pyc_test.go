@@ -1,0 +1,393 @@
+package pyc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"vpk/internal/cas"
+	"vpk/venv/tree"
+)
+
+// python is an interpreter of the machine: these tests are about the worker and its protocol, not about a base image.
+func python(t testing.TB) string {
+	t.Helper()
+	if p := os.Getenv("VPK_TEST_PYTHON"); p != "" {
+		return p
+	}
+	p, err := exec.LookPath("python3")
+	if err != nil {
+		if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
+			t.Fatal("no python3 in PATH")
+		}
+		t.Skip("NO PYTHON: no python3 in PATH, the compile worker is not tested")
+	}
+	return p
+}
+
+func launcher(t testing.TB, started *int) Launcher {
+	program := python(t)
+	return func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
+		if started != nil {
+			*started++
+		}
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, stdin, stdout, stderr
+		return cmd, cmd.Start()
+	}
+}
+
+func compiler(t testing.TB, cache *cas.Store, workers int, started *int) *Compiler {
+	t.Helper()
+	c := New(context.Background(), cache, launcher(t, started), "root", workers)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return c
+}
+
+func openCache(t testing.TB) *cas.Store {
+	t.Helper()
+	cache, err := cas.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cache
+}
+
+func partOf(key string, sources map[string]string) tree.Part {
+	p := tree.Part{Name: "test", Key: key}
+	for name, text := range sources {
+		p.Entries = append(p.Entries, tree.Entry{Path: name, Kind: tree.File, Mode: 0o644, Content: tree.Bytes(text)})
+	}
+	tree.Sort(p.Entries)
+	return p
+}
+
+// modules are many enough for several slices, with constants that CPython shares between modules.
+func modules(n int) map[string]string {
+	sources := map[string]string{"app/broken.py": "print 'python 2'\n", "app/nul.py": "a\x00b", "app/data.txt": "no module", "app/__pycache__/x.py": "1"}
+	for i := range n {
+		sources[fmt.Sprintf("app/m%03d.py", i)] = fmt.Sprintf("import os\nA = 'a'\ndef f%d(x=(1, 2.5, 'b'), *, k={'z': None}):\n    return x in {%d, 'q', 3.0, None}\n", i, i)
+	}
+	return sources
+}
+
+func read(t testing.TB, e tree.Entry) []byte {
+	t.Helper()
+	r, err := e.Content.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if tree.Bytes(data).Digest() != e.Content.Digest() || int64(len(data)) != e.Content.Size() {
+		t.Fatalf("%s: content is not what it claims", e.Path)
+	}
+	return data
+}
+
+func snapshot(t testing.TB, p tree.Part) map[string]string {
+	t.Helper()
+	if err := p.Check(); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, e := range p.Entries {
+		files[e.Path] = string(read(t, e))
+	}
+	return files
+}
+
+func TestBytecodeDependsOnNothingElse(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	part := partOf("key", modules(3*SliceSize))
+	var first map[string]string
+	for _, workers := range []int{1, 2, 8} {
+		cache := openCache(t)
+		c := New(t.Context(), cache, launcher(t, nil), "root", workers)
+		// Something else first, in the same workers.
+		if _, err := c.Compile(t.Context(), partOf("", map[string]string{"other.py": "A = 'a'; q = {'q', 'z'}\n"}), UncheckedHash); err != nil {
+			t.Fatal(err)
+		}
+		result, err := c.Compile(t.Context(), part, UncheckedHash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := snapshot(t, result.Part)
+		if len(got) != 3*SliceSize {
+			t.Fatalf("%d bytecode files, want %d", len(got), 3*SliceSize)
+		}
+		var failed []string
+		for _, f := range result.Failures {
+			failed = append(failed, f.Path)
+		}
+		if want := []string{"app/broken.py", "app/nul.py"}; !slices.Equal(failed, want) {
+			t.Errorf("failures = %q, want %q", failed, want)
+		}
+		if first == nil {
+			first = got
+		}
+		for name := range first {
+			if first[name] != got[name] {
+				t.Errorf("%d workers: %s differs", workers, name)
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestInterpreterAcceptsTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	sources := map[string]string{"pkg/__init__.py": "", "pkg/m.py": "WHERE = (lambda: 0).__code__.co_filename\n"}
+	c := compiler(t, openCache(t), 1, nil)
+	for _, mode := range []Invalidation{UncheckedHash, CheckedHash} {
+		part := partOf("", map[string]string{})
+		for name, text := range sources {
+			part.Entries = append(part.Entries, tree.Entry{Path: strings.TrimPrefix(dir, "/") + "/" + name, Kind: tree.File, Mode: 0o644, Content: tree.Bytes(text)})
+		}
+		tree.Sort(part.Entries)
+		result, err := c.Compile(t.Context(), part, mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range slices.Concat(part.Entries, result.Part.Entries) {
+			if err := os.MkdirAll(filepath.Dir("/"+e.Path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile("/"+e.Path, read(t, e), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// With the source changed, an unchecked file is still used and a checked one is not.
+		if err := os.WriteFile(filepath.Join(dir, "pkg/m.py"), []byte("WHERE = 'changed'\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(python(t), "-S", "-B", "-c", "import sys; sys.path[:0] = [sys.argv[1]]; import pkg.m; print(pkg.m.WHERE)", dir)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		want := "changed"
+		if mode == UncheckedHash {
+			want = filepath.Join(dir, "pkg/m.py")
+		}
+		if got := strings.TrimSpace(string(out)); got != want {
+			t.Errorf("mode %b: module says %q, want %q", mode, got, want)
+		}
+	}
+}
+
+func TestCacheServesAndHeals(t *testing.T) {
+	cache := openCache(t)
+	part := partOf("key", modules(4))
+	started := 0
+	first, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, UncheckedHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Cached || started != 1 {
+		t.Fatalf("cached = %v, started = %d", first.Cached, started)
+	}
+	want := snapshot(t, first.Part)
+
+	again, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, UncheckedHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !again.Cached || started != 1 {
+		t.Errorf("second run: cached = %v, started = %d", again.Cached, started)
+	}
+	if fmt.Sprint(snapshot(t, again.Part)) != fmt.Sprint(want) || fmt.Sprint(again.Failures) != fmt.Sprint(first.Failures) {
+		t.Error("second run differs from the first")
+	}
+
+	file := again.Part.Entries[0].Content.(content).file
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-1] ^= 1
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	healed, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, UncheckedHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if healed.Cached || fmt.Sprint(snapshot(t, healed.Part)) != fmt.Sprint(want) {
+		t.Error("damaged bytecode was used")
+	}
+	other, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, CheckedHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Cached || other.Part.Key == first.Part.Key {
+		t.Error("the header's kind is not part of the key")
+	}
+}
+
+func TestForeignBytecodeIsReplaced(t *testing.T) {
+	c := compiler(t, openCache(t), 1, nil)
+	i, err := c.Interpreter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := Cached("pkg/m.py", i.CacheTag)
+	part := partOf("key", map[string]string{"pkg/m.py": "1\n", stale: "stale", "pkg/__pycache__/m.cpython-27.pyc": "other"})
+	result, err := c.Compile(t.Context(), part, UncheckedHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Source.Entries) != 2 || result.Source.Key == part.Key || len(part.Entries) != 3 {
+		t.Errorf("source part: %d entries, key %q", len(result.Source.Entries), result.Source.Key)
+	}
+	if len(result.Part.Entries) != 1 || result.Part.Entries[0].Path != stale {
+		t.Errorf("bytecode part: %v", result.Part.Entries)
+	}
+}
+
+// script launches a worker whose compiler does something else than compile.
+func script(t *testing.T, prelude string) Launcher {
+	program := python(t)
+	return func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
+		args = slices.Clone(args)
+		args[len(args)-1] = strings.Replace(args[len(args)-1], "\nserve()\n", "\n"+prelude+"\nserve()\n", 1)
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, stdin, stdout, stderr
+		return cmd, cmd.Start()
+	}
+}
+
+func TestDeathCostsOneSlice(t *testing.T) {
+	sources := modules(2 * SliceSize)
+	sources["app/m000.py"] = "DIE = 1\n"
+	for name, prelude := range map[string]string{
+		"child":  "real = compiled\ndef compiled(path, source):\n    if source.startswith(b'DIE'):\n        posix.kill(posix.getpid(), 11)\n    return real(path, source)",
+		"worker": "real = compiled\ndef compiled(path, source):\n    if source.startswith(b'DIE'):\n        posix.kill(posix.getppid(), 9)\n        posix.kill(posix.getpid(), 9)\n    return real(path, source)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache := openCache(t)
+			c := New(t.Context(), cache, script(t, prelude), "root", 2)
+			result, err := c.Compile(t.Context(), partOf("key", sources), UncheckedHash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			died := 0
+			for _, f := range result.Failures {
+				if f.Died {
+					died++
+				}
+			}
+			// 66 modules make slices of 32, 32 and 2; the first is lost, and one module of the last does not compile.
+			if died != SliceSize || len(result.Part.Entries) != SliceSize+1 {
+				t.Errorf("%d modules died, %d compiled", died, len(result.Part.Entries))
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+			again, err := compiler(t, cache, 1, nil).Compile(t.Context(), partOf("key", sources), UncheckedHash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.Cached {
+				t.Error("what died was remembered")
+			}
+		})
+	}
+}
+
+func TestStartFailureSaysWhy(t *testing.T) {
+	c := New(t.Context(), openCache(t), script(t, "import posix\nposix.write(2, b'no such thing')\nposix._exit(3)"), "root", 1)
+	if _, err := c.Interpreter(t.Context()); err == nil || !strings.Contains(err.Error(), "no such thing") {
+		t.Errorf("err = %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCancelEndsWorkers(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithCancel(t.Context())
+	c := New(ctx, openCache(t), script(t, "import posix\ndef compiled(path, source):\n    posix.read(posix.pipe()[0], 1)"), "root", 2)
+	done := make(chan error)
+	go func() {
+		_, err := c.Compile(ctx, partOf("key", modules(80)), UncheckedHash)
+		done <- err
+	}()
+	if _, err := c.Interpreter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+	_ = c.Close() // what was killed says so
+}
+
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte("E\x01\x00\x00\x00x"), 1)
+	f.Add([]byte("C12345678\x02\x00\x00\x00\x00\x00\x00\x00ab"), 1)
+	f.Add([]byte("C12345678\xff\xff\xff\xff\xff\xff\xff\xff"), 2)
+	f.Fuzz(func(t *testing.T, data []byte, n int) {
+		answers := make([]answer, max(0, min(n, 64)))
+		if err := parseAnswers(data, answers); err != nil {
+			return
+		}
+		// What was accepted is the whole input, in order.
+		var b bytes.Buffer
+		for _, a := range answers {
+			b.Write(a.hash[:])
+			b.Write(a.code)
+			b.WriteString(a.reason)
+		}
+		if b.Len() > len(data)+8*len(answers) {
+			t.Errorf("%d bytes became %d", len(data), b.Len())
+		}
+	})
+}
+
+func FuzzHello(f *testing.F) {
+	f.Add([]byte("\x01\x00\x00\x00c\x04\x00\x00\x00magc\x01\x00\x00\x00\x00\x01\x00\x00\x00v"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		i, err := parseHello(data)
+		if err == nil && (len(i.Magic) != 4 || i.CacheTag == "" || strings.Contains(i.CacheTag, "/")) {
+			t.Errorf("accepted %+v", i)
+		}
+	})
+}
+
+func BenchmarkCompile(b *testing.B) {
+	part := partOf("", modules(256))
+	size := int64(0)
+	for _, e := range part.Entries {
+		size += e.Content.Size()
+	}
+	c := New(b.Context(), openCache(b), launcher(b, nil), "root", 2)
+	b.SetBytes(size)
+	for b.Loop() {
+		if _, err := c.Compile(b.Context(), part, UncheckedHash); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -1,0 +1,96 @@
+# The compile worker: one pristine process that forks a child for each slice of modules, so that nothing that was compiled
+# before can touch what is compiled now. Only built-in modules are used; sys.path is emptied first. Little-endian frames:
+#
+#   hello  (out): u32 length, then cache tag, magic (4 bytes), hash randomisation (1 byte), sys.version: u32 length + bytes each
+#   slice  (in):  u32 modules, then for each u32 length + path, u64 length + source; no slice (end of input) ends the worker
+#   answer (out): "K" u64 length, then for each module, in order:
+#                   "C" source hash (8 bytes), u64 length + marshalled code
+#                   "E" u32 length + what the compiler said
+#             or: "X" u64 length, then the wait status of the child that died, in decimal
+import sys
+sys.path[:] = []
+import _imp, gc, marshal, posix
+from _frozen_importlib_external import MAGIC_NUMBER, _RAW_MAGIC_NUMBER
+
+
+def read(fd, size):
+    parts = []
+    while size:
+        part = posix.read(fd, min(size, 1 << 20))
+        if not part:
+            if parts or size != 4:
+                raise EOFError
+            return b""
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def write(fd, data):
+    view = memoryview(data)
+    while view:
+        view = view[posix.write(fd, view):]
+
+
+def number(size):
+    return int.from_bytes(read(0, size), "little")
+
+
+def framed(data, size):
+    return len(data).to_bytes(size, "little") + data
+
+
+def compiled(path, source):
+    try:
+        code = compile(source, path.decode("utf-8", "surrogateescape"), "exec", dont_inherit=True)
+        return b"C" + _imp.source_hash(_RAW_MAGIC_NUMBER, source) + framed(marshal.dumps(code), 8)
+    except Exception as error:
+        said = "%s: %s" % (type(error).__name__, error)
+        return b"E" + framed(said.encode("utf-8", "backslashreplace"), 4)
+
+
+def child(modules, out):
+    for path, source in modules:
+        write(out, compiled(path, source))
+
+
+def serve():
+    gc.disable()
+    hello = b"".join(framed(part, 4) for part in (
+        sys.implementation.cache_tag.encode(), MAGIC_NUMBER, bytes([sys.flags.hash_randomization]), sys.version.encode()))
+    write(1, framed(hello, 4))
+    while True:
+        head = read(0, 4)
+        if not head:
+            return
+        modules = []
+        for _ in range(int.from_bytes(head, "little")):
+            path = read(0, number(4))
+            modules.append((path, read(0, number(8))))
+        source, sink = posix.pipe()
+        pid = posix.fork()
+        if not pid:
+            status = 1
+            try:
+                posix.close(source)
+                child(modules, sink)
+                status = 0
+            finally:
+                posix._exit(status)
+        posix.close(sink)
+        modules = None
+        parts = []
+        while True:
+            part = posix.read(source, 1 << 20)
+            if not part:
+                break
+            parts.append(part)
+        posix.close(source)
+        _, status = posix.waitpid(pid, 0)
+        answer = b"".join(parts)
+        if status:
+            answer = b"%d" % status
+        write(1, (b"X" if status else b"K") + framed(answer, 8))
+
+
+serve()
