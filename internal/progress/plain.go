@@ -1,0 +1,81 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Plain reports as lines: one when a task ends, none while it runs. It is for logs and pipes.
+type Plain struct {
+	mu      sync.Mutex
+	w       io.Writer
+	verbose bool
+	quiet   bool
+}
+
+// NewPlain writes to w. quiet leaves out everything but what Note says of trouble to come; verbose adds tasks and details.
+func NewPlain(w io.Writer, quiet, verbose bool) *Plain {
+	return &Plain{w: w, quiet: quiet, verbose: verbose}
+}
+
+func (p *Plain) line(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+// Note implements Reporter.
+func (p *Plain) Note(format string, args ...any) {
+	if !p.quiet {
+		p.line(format, args...)
+	}
+}
+
+// Detail implements Reporter.
+func (p *Plain) Detail(format string, args ...any) {
+	if p.verbose {
+		p.line(format, args...)
+	}
+}
+
+// Task implements Reporter.
+func (p *Plain) Task(name string, total int64) Task {
+	return &plainTask{p: p, name: name}
+}
+
+type plainTask struct {
+	p    *Plain
+	name string
+	once sync.Once
+
+	mu sync.Mutex
+	n  int64
+}
+
+func (t *plainTask) Add(n int64) {
+	t.mu.Lock()
+	t.n += n
+	t.mu.Unlock()
+}
+
+func (t *plainTask) Done() {
+	t.once.Do(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.p.Detail("%s (%s)", t.name, Bytes(t.n))
+	})
+}
+
+// Bytes is a size for people: "31.4 MB", decimal as registries count.
+func Bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}

@@ -1,0 +1,59 @@
+package progress
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+)
+
+func TestPlain(t *testing.T) {
+	for _, test := range []struct {
+		quiet, verbose bool
+		want           string
+	}{
+		{false, false, "a note 1\n"},
+		{true, false, ""},
+		{false, true, "a note 1\na detail 2\ndownload x (1.2 kB)\n"},
+	} {
+		var b bytes.Buffer
+		p := NewPlain(&b, test.quiet, test.verbose)
+		p.Note("a note %d", 1)
+		p.Detail("a detail %d", 2)
+		task := p.Task("download x", 1234)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { task.Add(617) })
+		}
+		wg.Wait()
+		task.Done()
+		task.Done()
+		if b.String() != test.want {
+			t.Errorf("quiet=%v verbose=%v: %q, want %q", test.quiet, test.verbose, b.String(), test.want)
+		}
+	}
+}
+
+func TestBarsWriteLinesAndEnd(t *testing.T) {
+	var b bytes.Buffer
+	bars := NewBars(&b, true)
+	task := bars.Task("download a wheel with a name that is far too long for a column", 100)
+	task.Add(150)
+	task.Add(-150)
+	bars.Note("seen")
+	task.Done()
+	task.Done()
+	open := bars.Task("never done", 10)
+	open.Add(1)
+	bars.Close()
+	if b.Len() != 0 && !bytes.Contains(b.Bytes(), []byte("seen")) {
+		t.Errorf("output = %q", b.String())
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 31_400_000: "31.4 MB", 1_500: "1.5 kB", 3_210_000_000: "3.21 GB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
