@@ -1,0 +1,229 @@
+// Package config reads what the user says once and for all: the table [tool.vpk] of pyproject.toml and the environment.
+//
+// Flags beat the environment, the environment beats the file; the command line does that, here each source is read by
+// itself. A key of [tool.vpk] that is not known is an error that names its line and the nearest known key, for a
+// misspelt `cmd` would otherwise be noticed in production. Values are checked for their form here and for their sense where
+// they are used: whether `cmd` exists is known only once the image's files are.
+//
+// Not done: other places for settings than pyproject.toml.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"vpk/internal/fault"
+)
+
+// DefaultBase is the base image that is used when nothing names another.
+const DefaultBase = "gcr.io/distroless/python3-debian12:nonroot"
+
+// DefaultUser is the user of the image and the owner of its files when nothing names another: distroless' nonroot.
+const DefaultUser = "65532:65532"
+
+// File is the table [tool.vpk].
+type File struct {
+	Base        string            `toml:"base"`        // as --base
+	Platforms   []string          `toml:"platforms"`   // "linux/amd64"
+	Package     string            `toml:"package"`     // the workspace member to pack
+	Extras      []string          `toml:"extras"`      // as --extra
+	Groups      []string          `toml:"groups"`      // as --group
+	Entrypoint  []string          `toml:"entrypoint"`  // of the image
+	Cmd         []string          `toml:"cmd"`         // of the image
+	Env         map[string]string `toml:"env"`         // added to the base's
+	User        string            `toml:"user"`        // of the image: UID, UID:GID or a name in the base
+	Owner       string            `toml:"owner"`       // of the files: UID:GID
+	Workdir     string            `toml:"workdir"`     // absolute
+	Ports       []Port            `toml:"ports"`       // 8000 or "8000/udp"
+	Labels      map[string]string `toml:"labels"`      // of the config
+	Annotations map[string]string `toml:"annotations"` // of the manifest
+	Include     []string          `toml:"include"`     // patterns of project files to pack, else all
+	Exclude     []string          `toml:"exclude"`     // patterns of project files to leave out, after .dockerignore
+	Collisions  string            `toml:"collisions"`  // "report" or "error"
+}
+
+// Keys are the known keys of [tool.vpk].
+var keys = []string{
+	"annotations", "base", "cmd", "collisions", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
+	"owner", "package", "platforms", "ports", "user", "workdir",
+}
+
+// Port is an exposed port as the image config writes it: "8000/tcp".
+type Port string
+
+// UnmarshalText reads 8000, "8000" or "8000/udp".
+func (p *Port) UnmarshalText(text []byte) error {
+	number, protocol, _ := strings.Cut(string(text), "/")
+	if protocol == "" {
+		protocol = "tcp"
+	}
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || n == 0 || protocol != "tcp" && protocol != "udp" && protocol != "sctp" {
+		return fmt.Errorf("port %q is not a number from 1 to 65535 with an optional /tcp, /udp or /sctp", text)
+	}
+	*p = Port(fmt.Sprintf("%d/%s", n, protocol))
+	return nil
+}
+
+// Read reads [tool.vpk] of a pyproject.toml; name is how messages call the file. Other tables are not looked at.
+func Read(data []byte, name string) (File, error) {
+	var doc struct {
+		Tool struct {
+			VPK rawFile `toml:"vpk"`
+		} `toml:"tool"`
+	}
+	d := toml.NewDecoder(strings.NewReader(string(data))).DisallowUnknownFields()
+	err := d.Decode(&doc)
+	var strict *toml.StrictMissingError
+	var malformed *toml.DecodeError
+	switch {
+	case errors.As(err, &strict):
+		if err := unknownKeys(strict, name); err != nil {
+			return File{}, err
+		}
+	case errors.As(err, &malformed):
+		line, _ := malformed.Position()
+		return File{}, fault.New(fault.Usage, "", "read %s:%d: %w", name, line, err)
+	case err != nil:
+		return File{}, fault.New(fault.Usage, "", "read %s: %w", name, err)
+	}
+	f, err := doc.Tool.VPK.file()
+	if err == nil {
+		err = f.check()
+	}
+	if err != nil {
+		return File{}, fault.New(fault.Usage, "", "read [tool.vpk] of %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// rawFile is File before ports, which may be numbers, are read.
+type rawFile struct {
+	File
+	Ports []any `toml:"ports"`
+}
+
+func (r rawFile) file() (File, error) {
+	f := r.File
+	for _, port := range r.Ports {
+		var p Port
+		if err := p.UnmarshalText(fmt.Append(nil, port)); err != nil {
+			return File{}, err
+		}
+		f.Ports = append(f.Ports, p)
+	}
+	return f, nil
+}
+
+// unknownKeys turns go-toml's complaint, which is about the whole file, into one about our table.
+func unknownKeys(strict *toml.StrictMissingError, name string) error {
+	var errs []error
+	for _, e := range strict.Errors {
+		key := e.Key()
+		if len(key) < 3 || key[0] != "tool" || key[1] != "vpk" {
+			continue
+		}
+		line, _ := e.Position()
+		hint := "known keys: " + strings.Join(keys, ", ")
+		if near := Nearest(key[2], keys); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		errs = append(errs, fault.New(fault.Usage, hint, "%s:%d: unknown key %q in [tool.vpk]", name, line, strings.Join(key[2:], ".")))
+	}
+	return errors.Join(errs...)
+}
+
+func (f File) check() error {
+	var errs []error
+	if f.Workdir != "" && !strings.HasPrefix(f.Workdir, "/") {
+		errs = append(errs, fmt.Errorf("workdir %q is not an absolute path", f.Workdir))
+	}
+	if f.Owner != "" {
+		if _, _, err := ParseOwner(f.Owner); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if f.Collisions != "" && f.Collisions != "report" && f.Collisions != "error" {
+		errs = append(errs, fmt.Errorf(`collisions %q is neither "report" nor "error"`, f.Collisions))
+	}
+	for _, argv := range [][]string{f.Cmd, f.Entrypoint} {
+		if len(argv) > 0 && argv[0] == "" {
+			errs = append(errs, errors.New("the first word of cmd or entrypoint is empty"))
+		}
+	}
+	for name := range f.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			errs = append(errs, fmt.Errorf("env name %q is not one", name))
+		}
+	}
+	for _, v := range f.Platforms {
+		if _, err := ParsePlatform(v); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+// ParseOwner reads "UID:GID" or "UID", which is both.
+func ParseOwner(s string) (uid, gid int, err error) {
+	user, group, ok := strings.Cut(s, ":")
+	if !ok {
+		group = user
+	}
+	u, uerr := strconv.ParseUint(user, 10, 31)
+	g, gerr := strconv.ParseUint(group, 10, 31)
+	if uerr != nil || gerr != nil {
+		return 0, 0, fmt.Errorf("owner %q is not UID:GID in numbers", s)
+	}
+	return int(u), int(g), nil
+}
+
+// ParsePlatform reads "linux/amd64"; the result is the architecture as OCI spells it.
+func ParsePlatform(s string) (arch string, err error) {
+	system, rest, ok := strings.Cut(s, "/")
+	arch, variant, _ := strings.Cut(rest, "/")
+	switch {
+	case !ok || system != "linux" || arch == "":
+		return "", fmt.Errorf("platform %q is not linux/ARCH", s)
+	case arch == "amd64" && variant == "", arch == "arm64" && (variant == "" || variant == "v8"):
+		return arch, nil
+	}
+	return "", fmt.Errorf("platform %q is not supported: want linux/amd64 or linux/arm64", s)
+}
+
+// Nearest is the candidate that a misspelt word most likely means, "" when none is near: an edit distance of at most a third
+// of the word's length, at least one, at most three.
+func Nearest(word string, candidates []string) string {
+	best, distance := "", min(max(len(word)/3, 1), 3)+1
+	for _, c := range slices.Sorted(slices.Values(candidates)) {
+		if d := editDistance(word, c); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		previous := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := previous
+			if a[i] != b[j] {
+				cost = 1 + min(previous, row[j], row[j+1])
+			}
+			previous, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,149 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vpk/internal/fault"
+)
+
+func TestRead(t *testing.T) {
+	got, err := Read([]byte(`
+[project]
+name = "demo"
+unknown = 1
+[tool.uv]
+anything = true
+[tool.vpk]
+base = "oci:base"
+platforms = ["linux/amd64"]
+cmd = ["uvicorn", "app:app"]
+ports = [8000, "53/udp"]
+user = "65532"
+owner = "0:0"
+collisions = "error"
+[tool.vpk.env]
+A = "b"
+[tool.vpk.labels]
+"org.example.x" = "y"
+`), "pyproject.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := File{
+		Base: "oci:base", Platforms: []string{"linux/amd64"}, Cmd: []string{"uvicorn", "app:app"}, Ports: []Port{"8000/tcp", "53/udp"},
+		User: "65532", Owner: "0:0", Collisions: "error", Env: map[string]string{"A": "b"}, Labels: map[string]string{"org.example.x": "y"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	for _, test := range []struct{ text, want, hint string }{
+		{"[tool.vpk]\nentrypont = [\"a\"]\n", `p.toml:2: unknown key "entrypont"`, `"entrypoint"`},
+		{"[tool.vpk]\nzzzzzzz = 1\n", `unknown key "zzzzzzz"`, "known keys: annotations"},
+		{"[tool.vpk]\nlabel = {a = 'b'}\n", "unknown key", `"labels"`},
+		{"[tool.vpk]\ncmd = \"uvicorn\"\n", "p.toml:2", ""},
+		{"[tool.vpk]\nports = [0]\n", "port", ""},
+		{"[tool.vpk]\nports = [65536]\n", "port", ""},
+		{"[tool.vpk]\nports = [1.5]\n", "port", ""},
+		{"[tool.vpk]\nworkdir = \"app\"\n", "absolute", ""},
+		{"[tool.vpk]\nowner = \"root\"\n", "UID:GID", ""},
+		{"[tool.vpk]\ncollisions = \"ignore\"\n", "collisions", ""},
+		{"[tool.vpk]\nplatforms = [\"windows/amd64\"]\n", "linux/ARCH", ""},
+		{"[tool.vpk]\nplatforms = [\"linux/s390x\"]\n", "not supported", ""},
+		{"[tool.vpk]\ncmd = [\"\"]\n", "empty", ""},
+		{"[tool.vpk\n", "p.toml:1", ""},
+	} {
+		_, err := Read([]byte(test.text), "p.toml")
+		if err == nil {
+			t.Errorf("%q was accepted", test.text)
+			continue
+		}
+		if !strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Usage {
+			t.Errorf("%q: %v (kind %d), want %q", test.text, err, fault.KindOf(err), test.want)
+		}
+		if hints := strings.Join(fault.Hints(err), "\n"); !strings.Contains(hints, test.hint) {
+			t.Errorf("%q: hints %q, want %q", test.text, hints, test.hint)
+		}
+	}
+}
+
+// The list of keys that messages show is the list that is read.
+func TestKeysAreTheFields(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("[tool.vpk]\n")
+	for _, key := range keys {
+		switch key {
+		case "env", "labels", "annotations":
+			b.WriteString(key + " = {}\n")
+		case "base", "package", "user", "owner", "workdir", "collisions":
+			b.WriteString(key + " = ''\n")
+		default:
+			b.WriteString(key + " = []\n")
+		}
+	}
+	if _, err := Read([]byte(b.String()), "p.toml"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadEnvironment(t *testing.T) {
+	env := map[string]string{"SOURCE_DATE_EPOCH": "86400", "VPK_BASE": "b", "UV_OFFLINE": "true", "UV_HTTP_TIMEOUT": "7"}
+	got, err := ReadEnvironment(func(name string) string { return env[name] }, "/cache")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Environment{CacheDir: "/cache/vpk", Base: "b", Offline: true, Timeout: 7 * time.Second, Created: time.Unix(86400, 0).UTC()}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for name, value := range map[string]string{"SOURCE_DATE_EPOCH": "yesterday", "VPK_OFFLINE": "maybe", "UV_HTTP_TIMEOUT": "1s"} {
+		_, err := ReadEnvironment(func(n string) string {
+			if n == name {
+				return value
+			}
+			return ""
+		}, "/cache")
+		if err == nil || fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%s: %v", name, value, err)
+		}
+	}
+	for _, value := range []string{"-1", "1.5", "8589934592", "0x10", " 1"} {
+		if _, err := ReadEnvironment(func(n string) string { return map[string]string{"SOURCE_DATE_EPOCH": value}[n] }, "/c"); err == nil {
+			t.Errorf("SOURCE_DATE_EPOCH=%q was accepted", value)
+		}
+	}
+	if _, err := ReadEnvironment(func(string) string { return "" }, ""); err == nil {
+		t.Error("no cache directory was accepted")
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for word, want := range map[string]string{"cnd": "cmd", "entry-point": "entrypoint", "zebra": "", "bse": "base", "workdr": "workdir"} {
+		if got := Nearest(word, keys); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add("[tool.vpk]\ncmd = [\"a\"]\nports = [1]\n")
+	f.Add("[tool.vpk.env]\nA = 'b'\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		file, err := Read([]byte(text), "p.toml")
+		if err != nil {
+			if fault.KindOf(err) != fault.Usage {
+				t.Errorf("kind of %v", err)
+			}
+			return
+		}
+		if err := file.check(); err != nil {
+			t.Errorf("accepted what check refuses: %v", err)
+		}
+	})
+}
