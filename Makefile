@@ -1,0 +1,47 @@
+# What a person types. Everything made lands in build/, which git ignores; the scripts are in testdata/.
+SHELL := bash
+
+# Link-time variables: what `vpk version` says, and the index used where neither lock nor configuration names one
+# (empty: vpk then asks for one).
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+DEFAULT_INDEX ?=
+
+FUZZTIME ?= 20s
+
+.PHONY: all build demo test race proof fuzz lint clean
+
+all: build
+
+## build: the program, build/vpk
+build:
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o build/vpk \
+	  -ldflags '-s -w -X main.version=$(VERSION) -X vpk/internal/config.DefaultIndex=$(DEFAULT_INDEX)' ./cmd/vpk
+
+## demo: lock, pack, start and probe the example service
+demo: build
+	testdata/demo build
+
+## test: everything, against the real tools, base images and Docker
+test:
+	testdata/run-tests build ./...
+
+## race: the packages that work in parallel, under the race detector
+race:
+	testdata/run-tests build -race -short ./internal/... ./layer/... ./pyc/... ./wheel/...
+
+## proof: the tests with their long searches and comparisons
+proof:
+	VPK_PROOF=1 testdata/run-tests build -timeout 80m ./...
+
+## fuzz: each fuzzer for FUZZTIME
+fuzz:
+	testdata/fuzz $(FUZZTIME)
+
+## lint: format and vet
+lint:
+	@unformatted=$$(git ls-files -z '*.go' | xargs -0 -r gofmt -l); \
+	[ -z "$$unformatted" ] || { echo "not gofmt-clean: $$unformatted" >&2; exit 1; }
+	go vet ./...
+
+clean:
+	rm -rf build
