@@ -7,7 +7,8 @@
 // parent with mode 0755. Modes are 0644 or 0755 for files, 0755 for directories, 0777 for links: the executable bit
 // alone survives from where a file came from. A Part is immutable once it is in a Tree, its entries sorted by Path.
 //
-// Owner and time are not here: they belong to the layer that an Entry ends up in. WriteDir writes a tree to a directory.
+// Owner and time are not here: they belong to the layer that an Entry ends up in. Two parts may hold the same entry of one
+// path; any other disagreement about a path is an error to who joins them. WriteDir writes a tree to a directory.
 //
 // The package is a leaf: it imports no room.
 package tree
