@@ -1,0 +1,149 @@
+package project
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"vpk/internal/fault"
+)
+
+// fixed is what is never packed unless it is asked for by name.
+var fixed = []string{"**/uv.lock", "**/__pycache__", "**/*.pyc", "**/.env*"}
+
+// names says whether a component of a pattern spells a name that fixed leaves out.
+func names(component string) bool {
+	return component == "uv.lock" || component == "__pycache__" || strings.HasSuffix(component, ".pyc") || strings.HasPrefix(component, ".env")
+}
+
+// never are the names that no pattern brings back.
+var never = []string{".git", ".venv"}
+
+// imageMarker is the file that marks a directory as an OCI image layout.
+const imageMarker = "oci-layout"
+
+// filter says which paths of the project are left out: those that its fixed or its user's patterns leave out. It is not
+// safe for concurrent use.
+type filter struct{ fixed, user matcher }
+
+// matched is what is known of a directory, for its children.
+type matched struct{ fixed, user patternmatcher.MatchInfo }
+
+func newFilter(o Options) (filter, error) {
+	user, err := parse(".dockerignore", o.Ignore)
+	if err != nil {
+		return filter{}, err
+	}
+	include, err := parse("include", o.Include)
+	if err != nil {
+		return filter{}, err
+	}
+	for _, p := range include {
+		if p[0] == '!' {
+			return filter{}, fault.New(fault.Usage, "write it without the ! under exclude", "include pattern %q begins with !", p)
+		}
+		user = append(user, "!"+p)
+	}
+	exclude, err := parse("exclude", o.Exclude)
+	if err != nil {
+		return filter{}, err
+	}
+	user = append(user, exclude...)
+
+	all := slices.Clone(fixed)
+	for _, p := range user {
+		if exception, ok := strings.CutPrefix(p, "!"); ok && slices.ContainsFunc(strings.Split(exception, "/"), names) {
+			all = append(all, p)
+		}
+	}
+	var f filter
+	if f.fixed, err = newMatcher(all); err != nil {
+		return filter{}, err
+	}
+	f.user, err = newMatcher(user)
+	return f, err
+}
+
+// parse cleans patterns as .dockerignore does (comments, blank lines, leading slashes) and proves each of them.
+func parse(source string, lines []string) ([]string, error) {
+	patterns, err := ignorefile.ReadAll(strings.NewReader(strings.Join(lines, "\n")))
+	if err != nil {
+		return nil, fault.New(fault.Usage, "", "read patterns of %s: %w", source, err)
+	}
+	for _, p := range patterns {
+		// Without the "!", so that matching compiles it: a pattern is compiled when it is first needed.
+		m, err := patternmatcher.New([]string{strings.TrimPrefix(p, "!")})
+		if err == nil {
+			_, err = m.MatchesOrParentMatches("a")
+		}
+		if err != nil || p == "!" {
+			return nil, fault.New(fault.Usage, "", "read patterns of %s: %q is not a pattern", source, p)
+		}
+	}
+	return patterns, nil
+}
+
+// look says of a path whether it is left out, and, if it is a directory, whether something below it may not be. The
+// parent's info comes in, the path's own goes out.
+func (f filter) look(p string, parent matched) (out, enter bool, own matched, err error) {
+	fixedOut, info, err := f.fixed.MatchesUsingParentResults(p, parent.fixed)
+	if err != nil {
+		return false, false, matched{}, err
+	}
+	own.fixed = info
+	userOut, info, err := f.user.MatchesUsingParentResults(p, parent.user)
+	if err != nil {
+		return false, false, matched{}, err
+	}
+	own.user = info
+	out = fixedOut || userOut
+	enter = (!fixedOut || f.fixed.mayReturn(p)) && (!userOut || f.user.mayReturn(p))
+	return out, enter, own, nil
+}
+
+// imageReturns says whether a directory that holds an image was asked for by name.
+func (f filter) imageReturns(dir string) bool {
+	return slices.ContainsFunc(f.user.exceptions, func(pattern []string) bool { return strings.Join(pattern, "/") == dir })
+}
+
+// matcher is a list of patterns in order. Of its methods, MatchesUsingParentResults is what BuildKit's walk calls.
+type matcher struct {
+	*patternmatcher.PatternMatcher
+	// exceptions are the patterns that were written with `!`, split at slashes.
+	exceptions [][]string
+}
+
+func newMatcher(patterns []string) (matcher, error) {
+	pm, err := patternmatcher.New(patterns)
+	if err != nil {
+		return matcher{}, err
+	}
+	m := matcher{PatternMatcher: pm}
+	for _, p := range pm.Patterns() {
+		if p.Exclusion() {
+			m.exceptions = append(m.exceptions, strings.Split(p.String(), "/"))
+		}
+	}
+	return m, nil
+}
+
+// mayReturn says whether any exception could match below a directory that is left out. A component with a wildcard
+// could be anything.
+func (m matcher) mayReturn(dir string) bool {
+	parts := strings.Split(dir, "/")
+	return slices.ContainsFunc(m.exceptions, func(pattern []string) bool {
+		for i, p := range pattern {
+			switch {
+			case strings.ContainsAny(p, `*?[\`):
+				return true
+			case i == len(parts):
+				return true
+			case p != parts[i]:
+				return false
+			}
+		}
+		return false
+	})
+}

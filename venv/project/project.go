@@ -1,0 +1,161 @@
+// Package project finds the project's own files: those that go into the image next to the virtual environment.
+//
+// Rules. The project directory is walked once, in the order of names. Patterns have the syntax and the meaning of
+// .dockerignore under BuildKit: parents count, the last pattern that matches decides, `!` brings back. They come, in this
+// order, from .dockerignore, from Options.Include, each as if it were written with `!`, and from Options.Exclude.
+//
+// What is never packed, whatever these say: .git and .venv wherever they are, and the outputs of this run. What is packed
+// only if it is asked for by name: uv.lock, __pycache__, *.pyc and .env* wherever they are, and directories that hold a
+// file named oci-layout, which are images. By name means that a component of a `!` pattern spells it: `!.env.example` and
+// `!**/__pycache__` do; `!src` and `!**`, which people write after a `*` to list what they want, do not, or every local
+// leftover below src would be in the image. An image comes back by its own path alone: `!samples/image`.
+//
+// Files keep the executable bit alone. Links are kept as they are if they stay inside the project, even when they lead
+// to nothing; a link that is absolute or leaves the project is an error, and so are sockets, pipes and devices, names that are not
+// UTF-8, and whatever cannot be read: all of them are reported at once. Directories left empty by the filter, or empty
+// from the start, are not packed: git does not keep them, so they differ between two checkouts of one commit.
+//
+// The content of each file is hashed while planning. A file that is different when it is read later is an error then.
+//
+// Not done here: finding the project, reading [tool.vpk], installing a project that is a package. The environment and
+// the working directory are never looked at.
+package project
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"vpk/internal/cas"
+	"vpk/internal/fault"
+	"vpk/venv/tree"
+)
+
+// formatVersion is raised when the same files give other entries.
+const formatVersion = "1"
+
+// Options says which files there are and where they go.
+type Options struct {
+	// Ignore holds the lines of .dockerignore, as ReadIgnore gives them.
+	Ignore []string
+	// Include and Exclude are patterns of the configuration; see the package comment.
+	Include, Exclude []string
+	// Outputs are absolute paths of what this run writes, whether it exists yet or not; those in the project are skipped.
+	Outputs []string
+	// Dest is the directory in the image, absolute. The default is /app.
+	Dest string
+}
+
+// ReadIgnore reads the patterns of the project's .dockerignore, nil if there is no such file.
+func ReadIgnore(root string) ([]string, error) {
+	f, err := os.OpenInRoot(root, ".dockerignore")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault.New(fault.Usage, "", "read .dockerignore: %w", err)
+	}
+	defer f.Close()
+	patterns, err := ignorefile.ReadAll(f)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "", "read .dockerignore: %w", err)
+	}
+	return patterns, nil
+}
+
+// Files gives the project's files as the part "project". The root is the absolute path of the project directory. Errors that
+// the user can mend are of kind fault.Usage.
+func Files(ctx context.Context, root string, o Options) (tree.Part, error) {
+	fail := func(err error) (tree.Part, error) {
+		return tree.Part{}, fmt.Errorf("read project %q: %w", root, err)
+	}
+	o.Dest = cmp.Or(o.Dest, "/app")
+	if o.Dest != path.Clean(o.Dest) || o.Dest[0] != '/' || o.Dest == "/" {
+		return fail(fault.New(fault.Usage, "", "destination %q is not a clean absolute path", o.Dest))
+	}
+	f, err := newFilter(o)
+	if err != nil {
+		return fail(err)
+	}
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return fail(fault.Wrap(fault.Usage, "", err))
+	}
+	dir, err := os.OpenRoot(real)
+	if err != nil {
+		return fail(fault.Wrap(fault.Usage, "", err))
+	}
+	defer dir.Close()
+
+	skip, err := skipped(real, o.Outputs)
+	if err != nil {
+		return fail(err)
+	}
+	w := walk{root: dir, fsys: dir.FS(), filter: f, skip: skip}
+	if err := w.directory(ctx, ".", false, matched{}); err != nil {
+		return fail(err)
+	}
+	if err := w.hash(ctx, real); err != nil {
+		return fail(err)
+	}
+	if len(w.problems) > 0 {
+		slices.Sort(w.problems)
+		return fail(fault.New(fault.Usage, "exclude them in .dockerignore or [tool.vpk] exclude", "%s", strings.Join(w.problems, "\n")))
+	}
+	return part(w.entries, o.Dest[1:]), nil
+}
+
+// part puts the files below dest, in order, and derives the key.
+func part(entries []tree.Entry, dest string) tree.Part {
+	for i := range entries {
+		entries[i].Path = dest + "/" + entries[i].Path
+	}
+	tree.Sort(entries)
+	inputs := []string{"project", formatVersion}
+	for _, e := range entries {
+		identity := e.Target
+		if e.Kind == tree.File {
+			identity = e.Content.Digest().String()
+		}
+		inputs = append(inputs, e.Path, e.Mode.String(), identity)
+	}
+	return tree.Part{Name: "project", Key: cas.Key(inputs...), Entries: entries}
+}
+
+// skipped gives the paths in the project that are outputs of this run: as they are written, and where links lead.
+func skipped(root string, outputs []string) (map[string]bool, error) {
+	skip := map[string]bool{}
+	for _, out := range outputs {
+		if !filepath.IsAbs(out) {
+			return nil, fmt.Errorf("output %q is not an absolute path", out)
+		}
+		// The parent is resolved even when the output does not exist yet, or is a link itself.
+		places := []string{filepath.Clean(out)}
+		if parent, err := filepath.EvalSymlinks(filepath.Dir(out)); err == nil {
+			places = append(places, filepath.Join(parent, filepath.Base(out)))
+		}
+		if real, err := filepath.EvalSymlinks(out); err == nil {
+			places = append(places, real)
+		}
+		for _, p := range places {
+			rel, err := filepath.Rel(root, p)
+			if err != nil {
+				return nil, fmt.Errorf("output %q: %w", out, err)
+			}
+			if rel == "." {
+				return nil, fault.New(fault.Usage, "", "output %q is the project's own directory", out)
+			}
+			skip[filepath.ToSlash(rel)] = true
+		}
+	}
+	return skip, nil
+}

@@ -1,0 +1,151 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+
+	"vpk/venv/tree"
+)
+
+// walk collects the files of a project. Paths are relative to it.
+type walk struct {
+	root     *os.Root
+	fsys     fs.FS // of root
+	filter   filter
+	skip     map[string]bool // paths that nothing brings back
+	entries  []tree.Entry    // files without content until hash gives it
+	problems []string        // what the user has to mend
+}
+
+func (w *walk) problem(p, format string, args ...any) {
+	w.problems = append(w.problems, fmt.Sprintf("%q: ", p)+fmt.Sprintf(format, args...))
+}
+
+// directory walks what is below dir. An error is a fault of the filter or the end of ctx; what is wrong with files
+// becomes a problem. A directory that is out is walked for what is brought back, if it can be read.
+func (w *walk) directory(ctx context.Context, dir string, out bool, info matched) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	names, err := fs.ReadDir(w.fsys, dir)
+	if err != nil {
+		if !out {
+			w.problem(dir, "cannot be read: %v", reason(err))
+		}
+		return nil
+	}
+	isImage := slices.ContainsFunc(names, func(d fs.DirEntry) bool { return d.Name() == imageMarker })
+	if isImage && dir != "." && !w.filter.imageReturns(dir) {
+		return nil
+	}
+	for _, d := range names {
+		p := path.Join(dir, d.Name())
+		if w.skip[p] || slices.Contains(never, d.Name()) {
+			continue
+		}
+		out, enter, own, err := w.filter.look(p, info)
+		switch {
+		case err != nil:
+			return fmt.Errorf("match %q: %w", p, err)
+		case !utf8.ValidString(p):
+			if !out {
+				w.problem(p, "its name is not UTF-8")
+			}
+		case d.IsDir() && enter:
+			if err := w.directory(ctx, p, out, own); err != nil {
+				return err
+			}
+		case !d.IsDir() && !out:
+			w.file(p, d)
+		}
+	}
+	return nil
+}
+
+// file adds one path that is not a directory.
+func (w *walk) file(p string, d fs.DirEntry) {
+	info, err := d.Info()
+	switch {
+	case err != nil:
+		w.problem(p, "cannot be read: %v", reason(err))
+	case info.Mode().IsRegular():
+		w.entries = append(w.entries, tree.Entry{Path: p, Mode: tree.FileMode(info.Mode()&0o111 != 0)})
+	case info.Mode().Type() == fs.ModeSymlink:
+		w.link(p)
+	default:
+		w.problem(p, "it is a %s, not a file", special(info.Mode()))
+	}
+}
+
+// link adds a link that stays in the project. Whether it does, os.Root finds out: it follows the link as the kernel
+// would, and refuses to leave. That the target does not exist is fine.
+func (w *walk) link(p string) {
+	target, err := w.root.Readlink(p)
+	if err != nil {
+		w.problem(p, "cannot be read: %v", reason(err))
+		return
+	}
+	if path.IsAbs(target) {
+		w.problem(p, "it is a link to %q, an absolute path", target)
+		return
+	}
+	if _, err := w.root.Stat(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.problem(p, "it is a link to %q, which cannot be followed inside the project: %v", target, reason(err))
+		return
+	}
+	w.entries = append(w.entries, tree.Entry{Path: p, Kind: tree.Link, Mode: 0o777, Target: target})
+}
+
+// hash gives every file its content, hashed side by side.
+func (w *walk) hash(ctx context.Context, root string) error {
+	failed := make([]error, len(w.entries))
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range w.entries {
+		e := &w.entries[i]
+		if e.Kind != tree.File {
+			continue
+		}
+		group.Go(func() error {
+			if err := context.Cause(gctx); err != nil {
+				return err
+			}
+			e.Content, failed[i] = readContent(w.root, root, e.Path)
+			return nil
+		})
+	}
+	err := group.Wait()
+	for i, err := range failed {
+		if err != nil {
+			w.problem(w.entries[i].Path, "cannot be read: %v", reason(err))
+		}
+	}
+	return err
+}
+
+// reason is the cause of an error without the path, which the problem names already.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func special(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "device"
+}
