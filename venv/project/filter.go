@@ -24,15 +24,18 @@ var never = []string{".git", ".venv"}
 // imageMarker is the file that marks a directory as an OCI image layout.
 const imageMarker = "oci-layout"
 
-// filter says which paths of the project are left out: those that its fixed or its user's patterns leave out. It is not
-// safe for concurrent use.
-type filter struct{ fixed, user matcher }
+// filter says which paths of the project are left out: those that any of its matchers leaves out. It is not safe for
+// concurrent use.
+type filter struct {
+	matchers []matcher
+	images   []string // directories with an image that come back
+}
 
-// matched is what is known of a directory, for its children.
-type matched struct{ fixed, user patternmatcher.MatchInfo }
+// matched is what is known of a directory, for its children: one for each matcher.
+type matched []patternmatcher.MatchInfo
 
 func newFilter(o Options) (filter, error) {
-	user, err := parse(".dockerignore", o.Ignore)
+	ignore, err := parse(".dockerignore", o.Ignore)
 	if err != nil {
 		return filter{}, err
 	}
@@ -40,30 +43,38 @@ func newFilter(o Options) (filter, error) {
 	if err != nil {
 		return filter{}, err
 	}
-	for _, p := range include {
-		if p[0] == '!' {
-			return filter{}, fault.New(fault.Usage, "write it without the ! under exclude", "include pattern %q begins with !", p)
-		}
-		user = append(user, "!"+p)
-	}
 	exclude, err := parse("exclude", o.Exclude)
 	if err != nil {
 		return filter{}, err
 	}
-	user = append(user, exclude...)
-
-	all := slices.Clone(fixed)
-	for _, p := range user {
-		if exception, ok := strings.CutPrefix(p, "!"); ok && slices.ContainsFunc(strings.Split(exception, "/"), names) {
-			all = append(all, p)
+	for i, p := range include {
+		if p[0] == '!' {
+			return filter{}, fault.New(fault.Usage, "write it without the ! under exclude", "include pattern %q begins with !", p)
 		}
+		include[i] = "!" + p
 	}
 	var f filter
-	if f.fixed, err = newMatcher(all); err != nil {
-		return filter{}, err
+	builtin := slices.Clone(fixed)
+	for _, p := range slices.Concat(ignore, include, exclude) {
+		if exception, ok := strings.CutPrefix(p, "!"); ok {
+			f.images = append(f.images, exception)
+			if slices.ContainsFunc(strings.Split(exception, "/"), names) {
+				builtin = append(builtin, p)
+			}
+		}
 	}
-	f.user, err = newMatcher(user)
-	return f, err
+	lists := [][]string{builtin, slices.Concat(ignore, exclude)}
+	if len(include) > 0 {
+		lists = append(lists, slices.Concat([]string{"**"}, include))
+	}
+	for _, patterns := range lists {
+		m, err := newMatcher(patterns)
+		if err != nil {
+			return filter{}, err
+		}
+		f.matchers = append(f.matchers, m)
+	}
+	return f, nil
 }
 
 // parse cleans patterns as .dockerignore does (comments, blank lines, leading slashes) and proves each of them.
@@ -86,27 +97,26 @@ func parse(source string, lines []string) ([]string, error) {
 }
 
 // look says of a path whether it is left out, and, if it is a directory, whether something below it may not be. The
-// parent's info comes in, the path's own goes out.
+// parent's info comes in, nil at the top; the path's own goes out.
 func (f filter) look(p string, parent matched) (out, enter bool, own matched, err error) {
-	fixedOut, info, err := f.fixed.MatchesUsingParentResults(p, parent.fixed)
-	if err != nil {
-		return false, false, matched{}, err
+	own = make(matched, len(f.matchers))
+	if parent == nil {
+		parent = make(matched, len(f.matchers))
 	}
-	own.fixed = info
-	userOut, info, err := f.user.MatchesUsingParentResults(p, parent.user)
-	if err != nil {
-		return false, false, matched{}, err
+	enter = true
+	for i, m := range f.matchers {
+		var matches bool
+		if matches, own[i], err = m.MatchesUsingParentResults(p, parent[i]); err != nil {
+			return false, false, nil, err
+		}
+		out = out || matches
+		enter = enter && (!matches || m.mayReturn(p))
 	}
-	own.user = info
-	out = fixedOut || userOut
-	enter = (!fixedOut || f.fixed.mayReturn(p)) && (!userOut || f.user.mayReturn(p))
 	return out, enter, own, nil
 }
 
 // imageReturns says whether a directory that holds an image was asked for by name.
-func (f filter) imageReturns(dir string) bool {
-	return slices.ContainsFunc(f.user.exceptions, func(pattern []string) bool { return strings.Join(pattern, "/") == dir })
-}
+func (f filter) imageReturns(dir string) bool { return slices.Contains(f.images, dir) }
 
 // matcher is a list of patterns in order. Of its methods, MatchesUsingParentResults is what BuildKit's walk calls.
 type matcher struct {

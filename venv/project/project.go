@@ -1,14 +1,16 @@
 // Package project finds the project's own files: those that go into the image next to the virtual environment.
 //
 // Rules. The project directory is walked once, in the order of names. Patterns have the syntax and the meaning of
-// .dockerignore under BuildKit: parents count, the last pattern that matches decides, `!` brings back. They come, in this
-// order, from .dockerignore, from Options.Include, each as if it were written with `!`, and from Options.Exclude.
+// .dockerignore under BuildKit: parents count, the last pattern that matches decides, `!` brings back. The lines of
+// .dockerignore and then those of Options.Exclude are one list; when Options.Include is not empty, a file must also match
+// one of its patterns, itself or by a parent.
 //
 // What is never packed, whatever these say: .git and .venv wherever they are, and the outputs of this run. What is packed
 // only if it is asked for by name: uv.lock, __pycache__, *.pyc and .env* wherever they are, and directories that hold a
-// file named oci-layout, which are images. By name means that a component of a `!` pattern spells it: `!.env.example` and
-// `!**/__pycache__` do; `!src` and `!**`, which people write after a `*` to list what they want, do not, or every local
-// leftover below src would be in the image. An image comes back by its own path alone: `!samples/image`.
+// file named oci-layout, which are images. By name means that a component of a `!` pattern, or of one of
+// Options.Include, spells it: `!.env.example` and `!**/__pycache__` do; `!src` and `!**`, which people write after a `*`
+// to list what they want, do not, or every local leftover below src would be in the image. An image comes back by its own
+// path alone: `!samples/image`.
 //
 // Files keep the executable bit alone. Links are kept as they are if they stay inside the project, even when they lead
 // to nothing; a link that is absolute or leaves the project is an error, and so are sockets, pipes and devices, names that are not
@@ -101,7 +103,7 @@ func Files(ctx context.Context, root string, o Options) (tree.Part, error) {
 		return fail(err)
 	}
 	w := walk{root: dir, fsys: dir.FS(), filter: f, skip: skip}
-	if err := w.directory(ctx, ".", false, matched{}); err != nil {
+	if err := w.directory(ctx, ".", false, nil); err != nil {
 		return fail(err)
 	}
 	if err := w.hash(ctx, real); err != nil {

@@ -155,14 +155,18 @@ func TestFilter(t *testing.T) {
 		{"the last decides", Options{Ignore: []string{"!sub/a.txt", "sub"}}, []string{"app.py", "docs/a.md", "docs/b.txt", "pkg/mod.py"}},
 		{"fixed comes back", Options{Ignore: []string{"!.env.local", "!**/uv.lock", "!pkg/__pycache__/*.txt"}},
 			with(".env.local", "uv.lock", "pkg/uv.lock", "pkg/__pycache__/keep.txt")},
-		{"never comes back", Options{Ignore: []string{"!.git", "!.venv", "!**/.git", "!**/.venv/**"}, Include: []string{".git/config"}}, standard},
-		{"image comes back", Options{Include: []string{"image"}}, with("image/oci-layout", "image/index.json", "image/deep/blob")},
+		{"never comes back", Options{Ignore: []string{"!.git", "!.venv", "!**/.git", "!**/.venv/**"}, Exclude: []string{"!.git/config"}}, standard},
+		{"image comes back", Options{Ignore: []string{"!image/"}}, with("image/oci-layout", "image/index.json", "image/deep/blob")},
 		{"image by a wildcard", Options{Ignore: []string{"*", "!*", "!**/*"}}, standard},
 		{"image asked for and excluded", Options{Ignore: []string{"!image"}, Exclude: []string{"image/deep"}}, with("image/oci-layout", "image/index.json")},
 		{"a file in an image does not", Options{Ignore: []string{"!image/index.json"}}, standard},
-		{"include", Options{Ignore: []string{"docs", "sub"}, Include: []string{"docs/*.md"}}, []string{"app.py", "docs/a.md", "pkg/mod.py"}},
-		{"exclude wins", Options{Include: []string{".env*"}, Exclude: []string{".env", ".envrc", "sub", "!sub/b.txt"}},
-			[]string{".env.local", "app.py", "docs/a.md", "docs/b.txt", "pkg/mod.py", "sub/b.txt"}},
+		{"include", Options{Ignore: []string{"**/b.txt"}, Include: []string{"docs/*.md", "sub", "*.py"}}, []string{"app.py", "docs/a.md", "sub/a.txt"}},
+		{"include by name", Options{Include: []string{"app.py", ".env.local", "**/*.pyc", "image"}},
+			[]string{".env.local", "app.py", "image/deep/blob", "image/index.json", "image/oci-layout", "pkg/__pycache__/mod.cpython-311.pyc", "pkg/old.pyc"}},
+		{"include and exclude", Options{Include: []string{"docs", "sub"}, Exclude: []string{"docs/b.txt", "sub", "!sub/b.txt"}},
+			[]string{"docs/a.md", "sub/b.txt"}},
+		{"exclude after ignore", Options{Ignore: []string{"docs"}, Exclude: []string{"!docs/a.md"}}, []string{"app.py", "docs/a.md", "pkg/mod.py", "sub/a.txt", "sub/b.txt"}},
+		{"include nothing that is there", Options{Include: []string{"nothing"}}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -261,7 +265,7 @@ func TestUnreadable(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := walk{root: dir, fsys: locked{dir.FS(), "locked"}, filter: f}
-		if err := w.directory(ctx, ".", false, matched{}); err != nil {
+		if err := w.directory(ctx, ".", false, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Remove(filepath.Join(root, "a.py")); err != nil {
