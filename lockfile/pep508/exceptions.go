@@ -71,11 +71,9 @@ func meaningless(left, right operand, op operator) bool {
 		return true
 	case v == extra:
 		return op != "==" && op != "!="
-	case op != "~=" && op != "===":
-		return false
-	case !v.isVersion():
+	case op == "~=" && !v.isVersion():
 		return true
-	case right.variable != noVariable:
+	case op != "~=" && op != "===", !v.isVersion(), right.variable != noVariable:
 		return false
 	}
 	_, err := pep440.ParseSpecifier(string(op) + right.text)

@@ -108,10 +108,10 @@ func (p *parser) comparison() (*node, error) {
 	switch {
 	case left.variable.isSet(), c.variable.isSet() && op != opIn && op != opNotIn:
 		return nil, p.fail(start, fmt.Sprintf(`%s stands only to the right of "in" or "not in"`, c.variable))
-	case op == "===" && c.variable != noVariable && c.variable != extra && !c.variable.isVersion():
-		return nil, p.fail(at, fmt.Sprintf(`"===" compares versions, which %s is not`, c.variable))
 	case meaningless(left, right, op):
 		return nil, nil
+	case op == "===" && !c.variable.isVersion():
+		return nil, p.fail(at, fmt.Sprintf(`"===" compares versions, which %s is not`, c.variable))
 	case c.variable == extra:
 		c.reversed = false
 		c.value = NormalizeName(c.value)
