@@ -29,7 +29,7 @@ type (
 // hand-picked ones of the tables among them.
 func TestAgreesWithPackaging(t *testing.T) {
 	pairs := 4000
-	if proof {
+	if inFull() {
 		pairs = 60000
 	}
 	r := rand.New(rand.NewPCG(440, 26_3))
@@ -40,7 +40,7 @@ func TestAgreesWithPackaging(t *testing.T) {
 	}
 	for i := range oddVersions {
 		for j := range oddSpecifiers {
-			if proof || r.IntN(10) == 0 {
+			if inFull() || r.IntN(10) == 0 {
 				q.Contains = append(q.Contains, [2]int{i, j})
 			}
 		}

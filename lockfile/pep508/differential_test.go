@@ -53,7 +53,7 @@ func variablesOf(env Environment, extra string) map[string]string {
 // hand-picked ones of the tables among them, and what is printed for them.
 func TestAgreesWithPackaging(t *testing.T) {
 	count := 4000
-	if proof {
+	if inFull() {
 		count = 40000
 	}
 	r := rand.New(rand.NewPCG(508, 26_3))

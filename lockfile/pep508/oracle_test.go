@@ -12,9 +12,9 @@ import (
 	"vpk/internal/testwheel"
 )
 
-// proof reports whether the comparisons were asked for in full, VPK_PROOF=1,
+// inFull reports whether the comparisons were asked for in full, VPK_PROOF=1,
 // and not as a sample.
-var proof = os.Getenv("VPK_PROOF") == "1"
+func inFull() bool { return os.Getenv("VPK_PROOF") == "1" }
 
 //go:embed testdata/oracle.py
 var oracleScript string
