@@ -1,0 +1,34 @@
+// Package lockfile reads a uv.lock and selects from it what an image of one target gets.
+//
+// # Reading
+//
+// Parse takes every lock of schema version 1, of any revision, as uv 0.11.8 does: each kind of source, each form in which
+// a file is named, older names of keys, dynamic versions. Keys that it does not know are read over, but for those of a
+// conflict, where uv refuses them too. It makes uv's structural checks: identities and edges that occur twice, edges that
+// lead nowhere or to several packages, hashes that must or must not be there, wheels of another version than their
+// package. Further, where uv waits until it installs, a hash must be one. Problems are told all at once, with their lines.
+//
+// Not kept: times of upload, zstd copies of wheels, exclude-newer-package.
+//
+// # Selection
+//
+// Select follows uv's traversal step by step (crates/uv-resolver/src/lock/installable.rs:49), with its two passes where
+// the lock declares conflicts. Edges alone decide; a marker is judged only once its parent is chosen, as newer versions of
+// uv leave out of it what the parent implies. Markers are simplified by requires-python, so the target's Python is checked
+// first. What differs from uv, on purpose:
+//
+//   - the group "dev" is no default;
+//   - two versions of a name are an error (uv installs both where a group activates a conflicting extra);
+//   - a package that is left out by name needs no file;
+//   - a package with wheels that do not fit the target is an error even if it has a source distribution: nothing is built.
+//
+// Packages come from an index over HTTP, as wheels; a virtual project is not installed. Every other source that is
+// reached is an error that names all of them. Roots are one project or workspace member; a workspace root that is no
+// project, several roots at once and the requirements of scripts are not selected for.
+//
+// # Freshness
+//
+// Check compares the lock with pyproject.toml as far as an image can be wrong by it. It is not uv's `--locked`.
+//
+// The package knows nothing of the network, of the content of wheels, or of files: it takes bytes.
+package lockfile
