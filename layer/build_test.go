@@ -1,0 +1,461 @@
+package layer_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"vpk/internal/cas"
+	"vpk/internal/fault"
+	"vpk/layer"
+	"vpk/layer/internal/layertest"
+	"vpk/venv/tree"
+)
+
+// The bytes that FormatVersion 1 stands for. When one of these changes and the version does not, every digest that was
+// ever pushed changes silently.
+const (
+	goldenDiffID   = "52c7ee473dad0d88ef77cda897294aa85befaa596d3048397094b696b17133cf"
+	goldenDigest   = "48b39a9ad095c8526495c2742db9686122898f42a66b5d8320692b2b3770c673"
+	goldenManifest = "f6d7692c8acc54dfbe81874caaea2709fa4380c84fdc9d254e5e83794802a274"
+)
+
+func build(t testing.TB, cache *cas.Store, spec layer.Spec) *layer.Layer {
+	t.Helper()
+	l, err := layer.Build(t.Context(), cache, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func digests(l *layer.Layer) string {
+	digest, _ := l.Digest()
+	diffID, _ := l.DiffID()
+	size, _ := l.Size()
+	tarSize, _ := l.UncompressedSize()
+	return fmt.Sprintf("digest %s, diffID %s, %d of %d bytes", digest, diffID, size, tarSize)
+}
+
+func blob(t testing.TB, l *layer.Layer) []byte {
+	t.Helper()
+	rc, err := l.Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(rc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // net/http closes twice
+		if err := rc.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return data
+}
+
+func TestGolden(t *testing.T) {
+	if layer.FormatVersion != 1 {
+		t.Error("a new format version needs new golden digests")
+	}
+	l := build(t, layertest.Cache(t), layertest.Dependencies())
+	digest, _ := l.Digest()
+	diffID, _ := l.DiffID()
+	if diffID.Hex != goldenDiffID {
+		t.Errorf("the tar is another: DiffID %s, want %s", diffID.Hex, goldenDiffID)
+	}
+	if digest.Hex != goldenDigest {
+		t.Errorf("the blob is another: digest %s, want %s", digest.Hex, goldenDigest)
+	}
+	if head := blob(t, l)[:10]; !bytes.Equal(head, []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}) {
+		t.Errorf("gzip header is % x", head)
+	}
+	if err := validate.Layer(l); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGoldenImage(t *testing.T) {
+	img, _ := layertest.Image(t, layertest.Cache(t), false)
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest.Hex != goldenManifest {
+		manifest, _ := img.RawManifest()
+		config, _ := img.RawConfigFile()
+		t.Errorf("manifest has digest %s, want %s\n%s\n%s", digest.Hex, goldenManifest, manifest, config)
+	}
+}
+
+// TestSameDigestUnderOtherConditions builds under whatever a machine may have set otherwise.
+func TestSameDigestUnderOtherConditions(t *testing.T) {
+	want := digests(build(t, layertest.Cache(t), layertest.Dependencies()))
+	check := func(name string, l *layer.Layer) {
+		t.Helper()
+		if got := digests(l); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	for _, n := range []int{1, 2, 8} {
+		old := runtime.GOMAXPROCS(n)
+		check(fmt.Sprintf("GOMAXPROCS=%d", n), build(t, layertest.Cache(t), layertest.Dependencies()))
+		runtime.GOMAXPROCS(old)
+	}
+
+	cache := layertest.Cache(t)
+	umask := syscall.Umask(0o077)
+	check("umask 077", build(t, cache, layertest.Dependencies()))
+	syscall.Umask(umask)
+	check("warm cache", build(t, cache, layertest.Dependencies()))
+
+	local := time.Local
+	time.Local = time.FixedZone("far", 13*3600)
+	spec := layertest.Dependencies()
+	spec.MTime = spec.MTime.In(time.Local).Add(999 * time.Millisecond)
+	check("time zone", build(t, layertest.Cache(t), spec))
+	time.Local = local
+
+	for name, wrap := range map[string]func(io.Reader) io.Reader{
+		"single bytes": iotest.OneByteReader, "halves": iotest.HalfReader, "data with EOF": iotest.DataErrReader,
+	} {
+		check("content in "+name, build(t, layertest.Cache(t), withContent(layertest.Dependencies(), func(c tree.Content) tree.Content {
+			return strange{Content: c, open: func() (io.ReadCloser, error) {
+				rc, err := c.Open()
+				return io.NopCloser(wrap(rc)), err
+			}}
+		})))
+	}
+}
+
+// withContent replaces the content of every file.
+func withContent(s layer.Spec, change func(tree.Content) tree.Content) layer.Spec {
+	for _, p := range s.Parts {
+		for i := range p.Entries {
+			if p.Entries[i].Kind == tree.File {
+				p.Entries[i].Content = change(p.Entries[i].Content)
+			}
+		}
+	}
+	return s
+}
+
+// strange is content that opens in a way of its own.
+type strange struct {
+	tree.Content
+	open func() (io.ReadCloser, error)
+}
+
+func (s strange) Open() (io.ReadCloser, error) { return s.open() }
+
+func TestMembers(t *testing.T) {
+	spec := layertest.Dependencies()
+	spec.Directories = []layer.Directory{
+		{Path: "app", Mode: 0o1777, Owner: layer.Owner{UID: 7, GID: 8}, MTime: time.Unix(99, 0)},
+		{Path: "not/needed", Mode: 0o700},
+	}
+	rc, err := build(t, layertest.Cache(t), spec).Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rc.Close()
+
+	var got []string
+	for tr := tar.NewReader(rc); ; {
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%c %4o %s", h.Typeflag, h.Mode, strings.Replace(h.Name, "app/.venv/lib/python3.11/site-packages/", "SITE/", 1)))
+		if h.Uname != "" || h.Gname != "" || !h.AccessTime.IsZero() || !h.ChangeTime.IsZero() || h.ModTime.Nanosecond() != 0 {
+			t.Errorf("%q: header says too much: %+v", h.Name, h)
+		}
+		wantOwner, wantTime := layer.Owner{UID: 65532, GID: 65532}, layertest.MTime
+		if h.Name == "app/" {
+			wantOwner, wantTime = layer.Owner{UID: 7, GID: 8}, time.Unix(99, 0)
+		}
+		if (layer.Owner{UID: h.Uid, GID: h.Gid}) != wantOwner || !h.ModTime.Equal(wantTime) {
+			t.Errorf("%q: owner %d:%d at %v", h.Name, h.Uid, h.Gid, h.ModTime)
+		}
+		needsPAX := strings.Contains(h.Name, "longerlonger") || strings.Contains(h.Name, "größe") || len(h.Linkname) > 100
+		if want := map[bool]tar.Format{true: tar.FormatPAX, false: tar.FormatUSTAR}[needsPAX]; h.Format != want {
+			t.Errorf("%q: format %v, want %v", h.Name, h.Format, want)
+		}
+		if needsPAX && len(h.PAXRecords) != 1 {
+			t.Errorf("%q: PAX records %v, want one", h.Name, h.PAXRecords)
+		}
+	}
+	want := []string{
+		"5 1777 app/",
+		"5  755 app/.venv/",
+		"5  755 app/.venv/bin/",
+		"5  755 app/.venv/lib/",
+		"5  755 app/.venv/lib/python3.11/",
+		"5  755 SITE/",
+		"5  755 SITE/first/",
+		"5  755 SITE/first/data/",
+		"5  755 SITE/first/empty/",
+		"5  755 SITE/shared/",
+		"2  777 app/.venv/bin/python",
+		"2  777 app/.venv/lib64",
+		"0  644 app/.venv/pyvenv.cfg",
+		"0  755 app/.venv/bin/first",
+		"0  644 SITE/first/__init__.py",
+		"0  644 SITE/first/core.py",
+		"0  644 SITE/first/data/größe.txt",
+		"2  777 SITE/first/data/link",
+		"0  644 SITE/first/data/" + strings.Repeat("longer", 40) + ".txt",
+		"0  644 SITE/first/data/" + strings.Repeat("long", 20) + ".txt",
+		"0  755 SITE/first/native.so",
+		"0  644 SITE/shared/__init__.py",
+		"0  644 SITE/second.py",
+		"0  644 SITE/shared/second.py",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("members -want +got:\n%s", diff)
+	}
+}
+
+func TestContradictingPartsAreAllReported(t *testing.T) {
+	spec := layertest.Project()
+	spec.Parts = append(spec.Parts,
+		layertest.Part("other", layertest.File("app/app.py", []byte("other"), false), layertest.File("same", nil, false)),
+		layertest.Part("third", layertest.File("app/app.py/x", nil, false), layertest.File("same", nil, true)),
+	)
+	_, err := layer.Build(t.Context(), layertest.Cache(t), spec)
+	if fault.KindOf(err) != fault.Collision {
+		t.Fatalf("kind %d of %v", fault.KindOf(err), err)
+	}
+	want := `plan layer "project": ` + strings.Join([]string{
+		`"app/app.py" differs between "project" and "other"`,
+		`"app/app.py" is a directory in "third" and none in "project"`,
+		`"same" differs between "other" and "third"`,
+	}, "\n")
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestInvalidPartIsRefused(t *testing.T) {
+	spec := layertest.Project()
+	spec.Parts[0].Entries[0].Path = "../app.py"
+	if _, err := layer.Build(t.Context(), layertest.Cache(t), spec); err == nil {
+		t.Error("a path out of the image was accepted")
+	}
+	spec = layertest.Project()
+	spec.Directories = []layer.Directory{{Path: "/app"}}
+	if _, err := layer.Build(t.Context(), layertest.Cache(t), spec); err == nil {
+		t.Error("an absolute directory was accepted")
+	}
+}
+
+// claims is content that claims to be other content than it is.
+type claims struct {
+	tree.Content
+	real []byte
+}
+
+func (c claims) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.real)), nil }
+
+func TestContentMustBeWhatItClaims(t *testing.T) {
+	for name, real := range map[string]string{"longer": "print('hello!')\n\n", "shorter": "print()", "other": "print('HELLO')\n", "empty": ""} {
+		cache := layertest.Cache(t)
+		_, err := layer.Build(t.Context(), cache, withContent(layertest.Project(), func(c tree.Content) tree.Content {
+			return claims{c, []byte(real)}
+		}))
+		if fault.KindOf(err) != fault.Integrity || !strings.Contains(err.Error(), `"app/app.py"`) {
+			t.Errorf("%s: %v", name, err)
+		}
+		noEntries(t, cache)
+	}
+	failure := errors.New("no such wheel")
+	_, err := layer.Build(t.Context(), layertest.Cache(t), withContent(layertest.Project(), func(c tree.Content) tree.Content {
+		return strange{c, func() (io.ReadCloser, error) { return nil, failure }}
+	}))
+	if !errors.Is(err, failure) {
+		t.Errorf("failing open: %v", err)
+	}
+}
+
+// noEntries makes sure that a cache has no file at all.
+func noEntries(t *testing.T, cache *cas.Store) {
+	t.Helper()
+	err := filepath.WalkDir(cache.Dir(), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			t.Errorf("the cache has %q", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCancelledBuildLeavesNothing(t *testing.T) {
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cache := layertest.Cache(t)
+	_, err := layer.Build(ctx, cache, withContent(layertest.Dependencies(), func(c tree.Content) tree.Content {
+		return strange{c, func() (io.ReadCloser, error) {
+			cancel(cause)
+			return c.Open()
+		}}
+	}))
+	if !errors.Is(err, cause) {
+		t.Errorf("err = %v", err)
+	}
+	noEntries(t, cache)
+}
+
+func TestFullDiskIsADeliveryFault(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		layertest.Missing(t, "no small file system to fill: "+err.Error())
+	}
+	defer func() { _ = syscall.Unmount(dir, 0) }()
+	cache, err := cas.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = layer.Build(t.Context(), cache, layertest.Dependencies())
+	if fault.KindOf(err) != fault.Delivery || !errors.Is(err, syscall.ENOSPC) || len(fault.Hints(err)) == 0 {
+		t.Errorf("err = %v, hints %q", err, fault.Hints(err))
+	}
+	noEntries(t, cache)
+}
+
+// untouchable is content that must not be read.
+func untouchable(t *testing.T) func(tree.Content) tree.Content {
+	return func(c tree.Content) tree.Content {
+		return strange{c, func() (io.ReadCloser, error) {
+			t.Error("content was read")
+			return c.Open()
+		}}
+	}
+}
+
+func TestKnownLayerReadsNothing(t *testing.T) {
+	cache := layertest.Cache(t)
+	first := build(t, cache, layertest.Dependencies())
+	again := build(t, cache, withContent(layertest.Dependencies(), untouchable(t)))
+	if first.Cached() || !again.Cached() {
+		t.Errorf("cached: first %v, again %v", first.Cached(), again.Cached())
+	}
+	if digests(first) != digests(again) {
+		t.Errorf("%s, then %s", digests(first), digests(again))
+	}
+	if !bytes.Equal(blob(t, first), blob(t, again)) {
+		t.Error("blobs differ")
+	}
+}
+
+func TestKeyHoldsEveryInput(t *testing.T) {
+	cache := layertest.Cache(t)
+	build(t, cache, layertest.Dependencies())
+	for name, change := range map[string]func(*layer.Spec){
+		"owner":     func(s *layer.Spec) { s.Owner.GID++ },
+		"time":      func(s *layer.Spec) { s.MTime = s.MTime.Add(time.Second) },
+		"part":      func(s *layer.Spec) { s.Parts[1].Key += "x" },
+		"order":     func(s *layer.Spec) { s.Parts[0], s.Parts[1] = s.Parts[1], s.Parts[0] },
+		"fewer":     func(s *layer.Spec) { s.Parts = s.Parts[:2] },
+		"directory": func(s *layer.Spec) { s.Directories = []layer.Directory{{Path: "app", Mode: 0o700}} },
+		"no key":    func(s *layer.Spec) { s.Parts[2].Key = "" },
+	} {
+		spec := layertest.Dependencies()
+		change(&spec)
+		if build(t, cache, spec).Cached() {
+			t.Errorf("%s: taken from the cache", name)
+		}
+	}
+	spec := layertest.Dependencies()
+	spec.Name, spec.CreatedBy = "renamed", "somebody else"
+	if !build(t, cache, spec).Cached() {
+		t.Error("names that are not in the bytes are in the key")
+	}
+}
+
+// blobFile is the one blob of a cache.
+func blobFile(t *testing.T, cache *cas.Store) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(cache.Dir(), "layer-blob-v1", "*", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("blobs %q, %v", files, err)
+	}
+	return files[0]
+}
+
+func TestLostBlobIsMadeAgain(t *testing.T) {
+	cache := layertest.Cache(t)
+	l := build(t, cache, layertest.Dependencies())
+	want := blob(t, l)
+	if err := os.Remove(blobFile(t, cache)); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(blob(t, l), want) {
+		t.Error("the blob made again differs")
+	}
+}
+
+func TestDamagedBlobIsDiscarded(t *testing.T) {
+	cache := layertest.Cache(t)
+	l := build(t, cache, layertest.Dependencies())
+	want := blob(t, l)
+	for name, damage := range map[string]func([]byte) []byte{
+		"bit":       func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"truncated": func(b []byte) []byte { return b[:len(b)-1] },
+		"longer":    func(b []byte) []byte { return append(b, 0) },
+		"empty":     func([]byte) []byte { return nil },
+	} {
+		if err := os.WriteFile(blobFile(t, cache), damage(bytes.Clone(want)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		rc, err := l.Compressed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(rc)
+		if !errors.Is(err, layer.ErrDamaged) || fault.KindOf(err) != fault.Integrity {
+			t.Errorf("%s: err = %v", name, err)
+		}
+		if len(got) >= len(want) {
+			t.Errorf("%s: all bytes were given away", name)
+		}
+		rc.Close()
+		if !bytes.Equal(blob(t, l), want) {
+			t.Errorf("%s: the blob made again differs", name)
+		}
+	}
+}
+
+func TestBlobMadeAgainMustBeTheSame(t *testing.T) {
+	cache := layertest.Cache(t)
+	build(t, cache, layertest.Project())
+	if err := os.Remove(blobFile(t, cache)); err != nil {
+		t.Fatal(err)
+	}
+	other := layertest.Project()
+	other.Parts[0].Entries[0].Content = tree.Bytes("print('other')\n") // the key does not say so
+	_, err := build(t, cache, other).Compressed()
+	if fault.KindOf(err) != fault.NotReproducible {
+		t.Errorf("err = %v", err)
+	}
+}
