@@ -9,7 +9,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"vpk/layer"
-	"vpk/layer/internal/layertest"
 	"vpk/venv/tree"
 )
 
@@ -23,7 +22,7 @@ func (k known) Digest() tree.Digest { return k.digest }
 
 // prose is about n bytes with the entropy of source code: words from a vocabulary of a thousand.
 func prose(seed string, n int) []byte {
-	noise := layertest.Noise(seed, n/2)
+	noise := Noise(seed, n/2)
 	out := make([]byte, 0, n+64)
 	for i := 0; len(out) < n; i += 2 {
 		word := int(noise[i])<<2 | int(noise[i+1])&3
@@ -37,7 +36,7 @@ func wheelLike() (layer.Spec, int64) {
 	var part tree.Part
 	total := int64(0)
 	add := func(name string, data []byte) {
-		e := layertest.File(name, data, false)
+		e := File(name, data, false)
 		e.Content = known{data, e.Content.Digest()}
 		part.Entries = append(part.Entries, e)
 		total += int64(len(data))
@@ -46,15 +45,15 @@ func wheelLike() (layer.Spec, int64) {
 		add(fmt.Sprintf("app/pkg/m%04d.py", i), prose(fmt.Sprint(i), 18<<10))
 	}
 	for i := range 2 {
-		add(fmt.Sprintf("app/pkg/n%d.so", i), layertest.Noise(fmt.Sprint(i), 4<<20))
+		add(fmt.Sprintf("app/pkg/n%d.so", i), Noise(fmt.Sprint(i), 4<<20))
 	}
 	part.Name = "wheel"
-	return layer.Spec{Name: "bench", MTime: layertest.MTime, Parts: []tree.Part{part}}, total
+	return layer.Spec{Name: "bench", MTime: MTime, Parts: []tree.Part{part}}, total
 }
 
 func BenchmarkBuild(b *testing.B) {
 	spec, total := wheelLike()
-	cache := layertest.Cache(b)
+	cache := Cache(b)
 	b.SetBytes(total)
 	for b.Loop() {
 		build(b, cache, spec)
@@ -65,7 +64,7 @@ func BenchmarkBuild(b *testing.B) {
 func BenchmarkKnownLayer(b *testing.B) {
 	spec, _ := wheelLike()
 	spec.Parts[0].Key = "key"
-	cache := layertest.Cache(b)
+	cache := Cache(b)
 	build(b, cache, spec)
 	for b.Loop() {
 		build(b, cache, spec)

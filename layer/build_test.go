@@ -23,7 +23,6 @@ import (
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/layer"
-	"vpk/layer/internal/layertest"
 	"vpk/venv/tree"
 )
 
@@ -74,7 +73,7 @@ func TestGolden(t *testing.T) {
 	if layer.FormatVersion != 1 {
 		t.Error("a new format version needs new golden digests")
 	}
-	l := build(t, layertest.Cache(t), layertest.Dependencies())
+	l := build(t, Cache(t), Dependencies())
 	digest, _ := l.Digest()
 	diffID, _ := l.DiffID()
 	if diffID.Hex != goldenDiffID {
@@ -92,7 +91,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestGoldenImage(t *testing.T) {
-	img, _ := layertest.Image(t, layertest.Cache(t), false)
+	img, _ := Image(t, Cache(t), false)
 	digest, err := img.Digest()
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +105,7 @@ func TestGoldenImage(t *testing.T) {
 
 // TestSameDigestUnderOtherConditions builds under whatever a machine may have set otherwise.
 func TestSameDigestUnderOtherConditions(t *testing.T) {
-	want := digests(build(t, layertest.Cache(t), layertest.Dependencies()))
+	want := digests(build(t, Cache(t), Dependencies()))
 	check := func(name string, l *layer.Layer) {
 		t.Helper()
 		if got := digests(l); got != want {
@@ -115,27 +114,27 @@ func TestSameDigestUnderOtherConditions(t *testing.T) {
 	}
 	for _, n := range []int{1, 2, 8} {
 		old := runtime.GOMAXPROCS(n)
-		check(fmt.Sprintf("GOMAXPROCS=%d", n), build(t, layertest.Cache(t), layertest.Dependencies()))
+		check(fmt.Sprintf("GOMAXPROCS=%d", n), build(t, Cache(t), Dependencies()))
 		runtime.GOMAXPROCS(old)
 	}
 
-	cache := layertest.Cache(t)
+	cache := Cache(t)
 	umask := syscall.Umask(0o077)
-	check("umask 077", build(t, cache, layertest.Dependencies()))
+	check("umask 077", build(t, cache, Dependencies()))
 	syscall.Umask(umask)
-	check("warm cache", build(t, cache, layertest.Dependencies()))
+	check("warm cache", build(t, cache, Dependencies()))
 
 	local := time.Local
 	time.Local = time.FixedZone("far", 13*3600)
-	spec := layertest.Dependencies()
+	spec := Dependencies()
 	spec.MTime = spec.MTime.In(time.Local).Add(999 * time.Millisecond)
-	check("time zone", build(t, layertest.Cache(t), spec))
+	check("time zone", build(t, Cache(t), spec))
 	time.Local = local
 
 	for name, wrap := range map[string]func(io.Reader) io.Reader{
 		"single bytes": iotest.OneByteReader, "halves": iotest.HalfReader, "data with EOF": iotest.DataErrReader,
 	} {
-		check("content in "+name, build(t, layertest.Cache(t), withContent(layertest.Dependencies(), func(c tree.Content) tree.Content {
+		check("content in "+name, build(t, Cache(t), withContent(Dependencies(), func(c tree.Content) tree.Content {
 			return strange{Content: c, open: func() (io.ReadCloser, error) {
 				rc, err := c.Open()
 				return io.NopCloser(wrap(rc)), err
@@ -165,12 +164,12 @@ type strange struct {
 func (s strange) Open() (io.ReadCloser, error) { return s.open() }
 
 func TestMembers(t *testing.T) {
-	spec := layertest.Dependencies()
-	spec.Directories = []layer.Directory{
+	spec := Dependencies()
+	spec.Directories = []layer.BaseDirectory{
 		{Path: "app", Mode: 0o1777, Owner: layer.Owner{UID: 7, GID: 8}, MTime: time.Unix(99, 0)},
 		{Path: "not/needed", Mode: 0o700},
 	}
-	rc, err := build(t, layertest.Cache(t), spec).Uncompressed()
+	rc, err := build(t, Cache(t), spec).Uncompressed()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +188,7 @@ func TestMembers(t *testing.T) {
 		if h.Uname != "" || h.Gname != "" || !h.AccessTime.IsZero() || !h.ChangeTime.IsZero() || h.ModTime.Nanosecond() != 0 {
 			t.Errorf("%q: header says too much: %+v", h.Name, h)
 		}
-		wantOwner, wantTime := layer.Owner{UID: 65532, GID: 65532}, layertest.MTime
+		wantOwner, wantTime := layer.Owner{UID: 65532, GID: 65532}, MTime
 		if h.Name == "app/" {
 			wantOwner, wantTime = layer.Owner{UID: 7, GID: 8}, time.Unix(99, 0)
 		}
@@ -236,12 +235,12 @@ func TestMembers(t *testing.T) {
 }
 
 func TestContradictingPartsAreAllReported(t *testing.T) {
-	spec := layertest.Project()
+	spec := Project()
 	spec.Parts = append(spec.Parts,
-		layertest.Part("other", layertest.File("app/app.py", []byte("other"), false), layertest.File("same", nil, false)),
-		layertest.Part("third", layertest.File("app/app.py/x", nil, false), layertest.File("same", nil, true)),
+		Part("other", File("app/app.py", []byte("other"), false), File("same", nil, false)),
+		Part("third", File("app/app.py/x", nil, false), File("same", nil, true)),
 	)
-	_, err := layer.Build(t.Context(), layertest.Cache(t), spec)
+	_, err := layer.Build(t.Context(), Cache(t), spec)
 	if fault.KindOf(err) != fault.Collision {
 		t.Fatalf("kind %d of %v", fault.KindOf(err), err)
 	}
@@ -256,14 +255,14 @@ func TestContradictingPartsAreAllReported(t *testing.T) {
 }
 
 func TestInvalidPartIsRefused(t *testing.T) {
-	spec := layertest.Project()
+	spec := Project()
 	spec.Parts[0].Entries[0].Path = "../app.py"
-	if _, err := layer.Build(t.Context(), layertest.Cache(t), spec); err == nil {
+	if _, err := layer.Build(t.Context(), Cache(t), spec); err == nil {
 		t.Error("a path out of the image was accepted")
 	}
-	spec = layertest.Project()
-	spec.Directories = []layer.Directory{{Path: "/app"}}
-	if _, err := layer.Build(t.Context(), layertest.Cache(t), spec); err == nil {
+	spec = Project()
+	spec.Directories = []layer.BaseDirectory{{Path: "/app"}}
+	if _, err := layer.Build(t.Context(), Cache(t), spec); err == nil {
 		t.Error("an absolute directory was accepted")
 	}
 }
@@ -278,8 +277,8 @@ func (c claims) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewRea
 
 func TestContentMustBeWhatItClaims(t *testing.T) {
 	for name, real := range map[string]string{"longer": "print('hello!')\n\n", "shorter": "print()", "other": "print('HELLO')\n", "empty": ""} {
-		cache := layertest.Cache(t)
-		_, err := layer.Build(t.Context(), cache, withContent(layertest.Project(), func(c tree.Content) tree.Content {
+		cache := Cache(t)
+		_, err := layer.Build(t.Context(), cache, withContent(Project(), func(c tree.Content) tree.Content {
 			return claims{c, []byte(real)}
 		}))
 		if fault.KindOf(err) != fault.Integrity || !strings.Contains(err.Error(), `"app/app.py"`) {
@@ -288,7 +287,7 @@ func TestContentMustBeWhatItClaims(t *testing.T) {
 		noEntries(t, cache)
 	}
 	failure := errors.New("no such wheel")
-	_, err := layer.Build(t.Context(), layertest.Cache(t), withContent(layertest.Project(), func(c tree.Content) tree.Content {
+	_, err := layer.Build(t.Context(), Cache(t), withContent(Project(), func(c tree.Content) tree.Content {
 		return strange{c, func() (io.ReadCloser, error) { return nil, failure }}
 	}))
 	if !errors.Is(err, failure) {
@@ -313,8 +312,8 @@ func noEntries(t *testing.T, cache *cas.Store) {
 func TestCancelledBuildLeavesNothing(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cache := layertest.Cache(t)
-	_, err := layer.Build(ctx, cache, withContent(layertest.Dependencies(), func(c tree.Content) tree.Content {
+	cache := Cache(t)
+	_, err := layer.Build(ctx, cache, withContent(Dependencies(), func(c tree.Content) tree.Content {
 		return strange{c, func() (io.ReadCloser, error) {
 			cancel(cause)
 			return c.Open()
@@ -329,14 +328,14 @@ func TestCancelledBuildLeavesNothing(t *testing.T) {
 func TestFullDiskIsADeliveryFault(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		layertest.Missing(t, "no small file system to fill: "+err.Error())
+		Missing(t, "no small file system to fill: "+err.Error())
 	}
 	defer func() { _ = syscall.Unmount(dir, 0) }()
 	cache, err := cas.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = layer.Build(t.Context(), cache, layertest.Dependencies())
+	_, err = layer.Build(t.Context(), cache, Dependencies())
 	if fault.KindOf(err) != fault.Delivery || !errors.Is(err, syscall.ENOSPC) || len(fault.Hints(err)) == 0 {
 		t.Errorf("err = %v, hints %q", err, fault.Hints(err))
 	}
@@ -354,9 +353,9 @@ func untouchable(t *testing.T) func(tree.Content) tree.Content {
 }
 
 func TestKnownLayerReadsNothing(t *testing.T) {
-	cache := layertest.Cache(t)
-	first := build(t, cache, layertest.Dependencies())
-	again := build(t, cache, withContent(layertest.Dependencies(), untouchable(t)))
+	cache := Cache(t)
+	first := build(t, cache, Dependencies())
+	again := build(t, cache, withContent(Dependencies(), untouchable(t)))
 	if first.Cached() || !again.Cached() {
 		t.Errorf("cached: first %v, again %v", first.Cached(), again.Cached())
 	}
@@ -369,24 +368,24 @@ func TestKnownLayerReadsNothing(t *testing.T) {
 }
 
 func TestKeyHoldsEveryInput(t *testing.T) {
-	cache := layertest.Cache(t)
-	build(t, cache, layertest.Dependencies())
+	cache := Cache(t)
+	build(t, cache, Dependencies())
 	for name, change := range map[string]func(*layer.Spec){
 		"owner":     func(s *layer.Spec) { s.Owner.GID++ },
 		"time":      func(s *layer.Spec) { s.MTime = s.MTime.Add(time.Second) },
 		"part":      func(s *layer.Spec) { s.Parts[1].Key += "x" },
 		"order":     func(s *layer.Spec) { s.Parts[0], s.Parts[1] = s.Parts[1], s.Parts[0] },
 		"fewer":     func(s *layer.Spec) { s.Parts = s.Parts[:2] },
-		"directory": func(s *layer.Spec) { s.Directories = []layer.Directory{{Path: "app", Mode: 0o700}} },
+		"directory": func(s *layer.Spec) { s.Directories = []layer.BaseDirectory{{Path: "app", Mode: 0o700}} },
 		"no key":    func(s *layer.Spec) { s.Parts[2].Key = "" },
 	} {
-		spec := layertest.Dependencies()
+		spec := Dependencies()
 		change(&spec)
 		if build(t, cache, spec).Cached() {
 			t.Errorf("%s: taken from the cache", name)
 		}
 	}
-	spec := layertest.Dependencies()
+	spec := Dependencies()
 	spec.Name, spec.CreatedBy = "renamed", "somebody else"
 	if !build(t, cache, spec).Cached() {
 		t.Error("names that are not in the bytes are in the key")
@@ -404,8 +403,8 @@ func blobFile(t *testing.T, cache *cas.Store) string {
 }
 
 func TestLostBlobIsMadeAgain(t *testing.T) {
-	cache := layertest.Cache(t)
-	l := build(t, cache, layertest.Dependencies())
+	cache := Cache(t)
+	l := build(t, cache, Dependencies())
 	want := blob(t, l)
 	if err := os.Remove(blobFile(t, cache)); err != nil {
 		t.Fatal(err)
@@ -416,8 +415,8 @@ func TestLostBlobIsMadeAgain(t *testing.T) {
 }
 
 func TestDamagedBlobIsDiscarded(t *testing.T) {
-	cache := layertest.Cache(t)
-	l := build(t, cache, layertest.Dependencies())
+	cache := Cache(t)
+	l := build(t, cache, Dependencies())
 	want := blob(t, l)
 	for name, damage := range map[string]func([]byte) []byte{
 		"bit":       func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
@@ -447,12 +446,12 @@ func TestDamagedBlobIsDiscarded(t *testing.T) {
 }
 
 func TestBlobMadeAgainMustBeTheSame(t *testing.T) {
-	cache := layertest.Cache(t)
-	build(t, cache, layertest.Project())
+	cache := Cache(t)
+	build(t, cache, Project())
 	if err := os.Remove(blobFile(t, cache)); err != nil {
 		t.Fatal(err)
 	}
-	other := layertest.Project()
+	other := Project()
 	other.Parts[0].Entries[0].Content = tree.Bytes("print('other')\n") // the key does not say so
 	_, err := build(t, cache, other).Compressed()
 	if fault.KindOf(err) != fault.NotReproducible {

@@ -33,5 +33,26 @@
 // Manifest and config are always of OCI types, whatever the base's are; layers of the base keep their bytes and digests, and
 // their media types are mapped. See Image.
 //
-// Not done here: how entries come to be in a part, which parts share a layer, zstd, several gzip segments.
+// # Delivery
+//
+// A Destination takes an image: a registry, an OCI layout, an archive, a container engine, a directory. All are used through
+// Deliver. Rules for every one:
+//
+//   - Whole or not at all. Files are written under another name, synced and renamed; a registry gets the manifest last. When
+//     a delivery fails or its context ends, what was there before is there unchanged, and nothing else (but a registry may keep
+//     blobs that no manifest names). A process that is killed leaves files named ".NAME.vpk-*", and in a layout a directory
+//     ".vpk-*", which the next delivery to it removes.
+//   - Nothing unchecked. Every blob is hashed while it is copied, and the copy counts only if the digest is right; a blob that
+//     a layout has already is hashed before it is relied on. A damaged blob of the cache is made again, once.
+//   - Equal input gives equal bytes. Archives hold their members in a fixed order with owner 0, mode 0644 and no time.
+//   - The user's umask decides the modes of files and directories made here (but see tree.WriteDir for Directory).
+//   - Errors that a user can repair are of kind Delivery and name the place; bad syntax is of kind Usage. Where a layer of the
+//     base can't be read, the kind is Base. A cancelled delivery returns the context's cause.
+//
+// A Docker archive, which is also what a container engine is given to load, is at once an OCI layout and a Docker archive:
+// oci-layout and index.json name the manifest, manifest.json names the same blobs for readers of the older form. Read in the
+// newer way the image keeps its manifest digest; in the older one its ID is the digest of the config.
+//
+// Not done here: how entries come to be in a part, which parts share a layer, zstd, several gzip segments, several platforms
+// under one index, referrers, resuming an upload, removing blobs that a layout needs no more.
 package layer

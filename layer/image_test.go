@@ -23,7 +23,6 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/layer"
-	"vpk/layer/internal/layertest"
 )
 
 func manifest(t *testing.T, img v1.Image) *v1.Manifest {
@@ -46,7 +45,7 @@ func config(t *testing.T, img v1.Image) *v1.ConfigFile {
 
 func TestImageIsValid(t *testing.T) {
 	for _, docker := range []bool{false, true} {
-		img, _ := layertest.Image(t, layertest.Cache(t), docker)
+		img, _ := Image(t, Cache(t), docker)
 		if err := validate.Image(img); err != nil {
 			t.Errorf("docker %v: %v", docker, err)
 		}
@@ -63,8 +62,8 @@ func TestImageIsValid(t *testing.T) {
 }
 
 func TestConfigOnTopOfBase(t *testing.T) {
-	img, _ := layertest.Image(t, layertest.Cache(t), true)
-	base := layertest.Base(t, true)
+	img, _ := Image(t, Cache(t), true)
+	base := Base(t, true)
 	got := config(t, img)
 	created := v1.Time{Time: time.Unix(1_700_000_000, 0).UTC()}
 
@@ -74,7 +73,7 @@ func TestConfigOnTopOfBase(t *testing.T) {
 	want.History = append(want.History,
 		v1.History{Created: created, CreatedBy: "vpk: dependencies"},
 		v1.History{Created: created, CreatedBy: "vpk: project"})
-	digest := layertest.BaseInfo(t, base).Digest.String()
+	digest := BaseInfo(t, base).Digest.String()
 	want.Config = v1.Config{
 		User: "65532:65532", WorkingDir: "/app",
 		Env: []string{
@@ -117,8 +116,8 @@ func withConfig(t *testing.T, img v1.Image, change func(*v1.ConfigFile)) v1.Imag
 }
 
 func TestBaseWithoutNameIsNotNamed(t *testing.T) {
-	base := layertest.Base(t, false)
-	info := layertest.BaseInfo(t, base)
+	base := Base(t, false)
+	info := BaseInfo(t, base)
 	info.Name = ""
 	img, err := layer.Image(base, info, nil, layer.Config{})
 	if err != nil {
@@ -160,7 +159,7 @@ func TestEnv(t *testing.T) {
 
 // TestHistoryHasAnEntryForEachLayer: tools that pair the two refuse an image where the numbers differ.
 func TestHistoryHasAnEntryForEachLayer(t *testing.T) {
-	base := layertest.Base(t, false)
+	base := Base(t, false)
 	plain := slices.Repeat([]v1.History{{Comment: "layer of the base image"}}, 3)
 	full := config(t, base).History
 	withEmpty := slices.Insert(slices.Clone(full), 1, v1.History{CreatedBy: "ENV A=1", EmptyLayer: true})
@@ -172,7 +171,7 @@ func TestHistoryHasAnEntryForEachLayer(t *testing.T) {
 		"too many":   {append(slices.Clone(full), full[0]), plain},
 	} {
 		img, err := layer.Image(withConfig(t, base, func(f *v1.ConfigFile) { f.History = c.history }), layer.BaseInfo{},
-			[]*layer.Layer{build(t, layertest.Cache(t), layertest.Project())}, layer.Config{})
+			[]*layer.Layer{build(t, Cache(t), Project())}, layer.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +186,7 @@ func TestHistoryHasAnEntryForEachLayer(t *testing.T) {
 }
 
 func TestLimitOfLayers(t *testing.T) {
-	l := build(t, layertest.Cache(t), layertest.Project())
+	l := build(t, Cache(t), Project())
 	for _, n := range []int{118, 119} {
 		base, err := random.Image(16, int64(n))
 		if err != nil {
@@ -201,8 +200,8 @@ func TestLimitOfLayers(t *testing.T) {
 }
 
 func TestBrokenBaseIsRefused(t *testing.T) {
-	base := layertest.Base(t, false)
-	odd, err := mutate.Append(empty.Image, mutate.Addendum{Layer: build(t, layertest.Cache(t), layertest.Project()), MediaType: "application/x-odd"})
+	base := Base(t, false)
+	odd, err := mutate.Append(empty.Image, mutate.Addendum{Layer: build(t, Cache(t), Project()), MediaType: "application/x-odd"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +224,7 @@ func TestLayersOfARemoteBaseStayMountable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pushed := layertest.Base(t, true)
+	pushed := Base(t, true)
 	if err := remote.Write(ref, pushed); err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +232,7 @@ func TestLayersOfARemoteBaseStayMountable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := layer.Image(base, layertest.BaseInfo(t, base), []*layer.Layer{build(t, layertest.Cache(t), layertest.Project())}, layertest.Config())
+	img, err := layer.Image(base, BaseInfo(t, base), []*layer.Layer{build(t, Cache(t), Project())}, Config())
 	if err != nil {
 		t.Fatal(err)
 	}

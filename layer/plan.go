@@ -91,8 +91,8 @@ func (s Spec) plan() ([]item, error) {
 	return items, nil
 }
 
-func (s Spec) knownDirectories() (map[string]Directory, error) {
-	known := make(map[string]Directory, len(s.Directories))
+func (s Spec) knownDirectories() (map[string]BaseDirectory, error) {
+	known := make(map[string]BaseDirectory, len(s.Directories))
 	for _, d := range s.Directories {
 		if !fs.ValidPath(d.Path) || d.Path == "." || d.Mode&^0o7777 != 0 {
 			return nil, fmt.Errorf("directory %q of the base, mode %o, is not one that a layer can hold", d.Path, d.Mode)

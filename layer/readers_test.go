@@ -16,7 +16,6 @@ import (
 	"pgregory.net/rapid"
 
 	"vpk/layer"
-	"vpk/layer/internal/layertest"
 	"vpk/venv/tree"
 )
 
@@ -62,7 +61,7 @@ func expected(s layer.Spec) []string {
 }
 
 func TestPythonReadsLayer(t *testing.T) {
-	python := layertest.Tool(t, "python3")
+	python := Tool(t, "python3")
 	const script = `
 import sys, tarfile
 with tarfile.open(fileobj=sys.stdin.buffer, mode="r|gz") as tar:
@@ -74,15 +73,15 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|gz") as tar:
             assert m.isreg() and len(tar.extractfile(m).read()) == m.size
             print("file", "%o" % m.mode, m.size, m.name)
 `
-	out := run(t, blob(t, build(t, layertest.Cache(t), layertest.Dependencies())), python, "-X", "utf8", "-c", script)
-	if diff := cmp.Diff(expected(layertest.Dependencies()), sorted(strings.Split(strings.TrimSpace(out), "\n"))); diff != "" {
+	out := run(t, blob(t, build(t, Cache(t), Dependencies())), python, "-X", "utf8", "-c", script)
+	if diff := cmp.Diff(expected(Dependencies()), sorted(strings.Split(strings.TrimSpace(out), "\n"))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func TestGNUToolsReadLayer(t *testing.T) {
-	gzipTool, tarTool := layertest.Tool(t, "gzip"), layertest.Tool(t, "tar")
-	l := build(t, layertest.Cache(t), layertest.Dependencies())
+	gzipTool, tarTool := Tool(t, "gzip"), Tool(t, "tar")
+	l := build(t, Cache(t), Dependencies())
 	data := blob(t, l)
 	plain := run(t, data, gzipTool, "-dc")
 	if size, _ := l.UncompressedSize(); int64(len(plain)) != size {
@@ -105,14 +104,14 @@ func TestGNUToolsReadLayer(t *testing.T) {
 			got = append(got, fmt.Sprintf("file %s %s %s", mode, f[2], f[5]))
 		}
 	}
-	if diff := cmp.Diff(expected(layertest.Dependencies()), sorted(got)); diff != "" {
+	if diff := cmp.Diff(expected(Dependencies()), sorted(got)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 // TestRandomTreesReadBack: whatever tree goes in comes out, with its parents, and the same way twice.
 func TestRandomTreesReadBack(t *testing.T) {
-	cache := layertest.Cache(t)
+	cache := Cache(t)
 	name := rapid.StringMatching(`[a-zA-Z0-9._ é-]{1,12}|[a-z]{90,110}|[a-z]{200,255}`).
 		Filter(func(s string) bool { return s != "." && s != ".." })
 	rapid.Check(t, func(t *rapid.T) {
@@ -124,18 +123,18 @@ func TestRandomTreesReadBack(t *testing.T) {
 			}
 			switch rapid.IntRange(0, 4).Draw(t, "kind") {
 			case 0:
-				files[p] = layertest.Dir(p)
+				files[p] = Dir(p)
 			case 1:
-				files[p] = layertest.Link(p, rapid.StringMatching(`[a-z./é]{1,130}`).Draw(t, "target"))
+				files[p] = Link(p, rapid.StringMatching(`[a-z./é]{1,130}`).Draw(t, "target"))
 			default:
 				data := rapid.SliceOfN(rapid.Byte(), 0, 1100).Draw(t, "data")
-				files[p] = layertest.File(p, data, rapid.Bool().Draw(t, "executable"))
+				files[p] = File(p, data, rapid.Bool().Draw(t, "executable"))
 			}
 		}
 		spec := layer.Spec{
 			Name:  "random",
 			Owner: layer.Owner{UID: rapid.IntRange(0, 1<<22).Draw(t, "uid"), GID: 5},
-			MTime: layertest.MTime,
+			MTime: MTime,
 			Parts: []tree.Part{{Name: "a"}, {Name: "b"}},
 		}
 		for _, p := range sorted(keys(files)) {

@@ -16,8 +16,8 @@ const FormatVersion = 1
 // Owner is the numeric owner of what a layer holds.
 type Owner struct{ UID, GID int }
 
-// Directory is a directory that the base image already has: a layer that needs it repeats it with these attributes.
-type Directory struct {
+// BaseDirectory is a directory that the base image already has: a layer that needs it repeats it with these attributes.
+type BaseDirectory struct {
 	Path  string // as tree.Entry.Path
 	Mode  int64  // permission bits, with setuid, setgid and sticky as in a tar header
 	Owner Owner
@@ -37,7 +37,7 @@ type Spec struct {
 	// MTime of every entry, and of every directory but Directories. Whole seconds count.
 	MTime time.Time
 	// Directories are known directories of the base. Those that the layer does not need are left out of it.
-	Directories []Directory
+	Directories []BaseDirectory
 }
 
 // key is the cache key of the layer, empty when a part has none.

@@ -1,6 +1,6 @@
 // Package layertest makes synthetic layers and images for the tests of layer and its destinations, and finds the programs that
 // those tests compare with.
-package layertest
+package layer_test
 
 import (
 	"bytes"
