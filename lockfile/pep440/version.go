@@ -79,6 +79,9 @@ func (v Version) Epoch() string {
 // components included: 1.20.0rc1 has "1", "20", "0". They are decimal digits
 // without leading zeros, since they may exceed every integer type.
 func (v Version) Release() []string {
+	if v.IsZero() {
+		return nil
+	}
 	p := v.parts()
 	return strings.Split(p.release, ".")
 }
@@ -131,9 +134,6 @@ func (v Version) ReleaseOnly() Version {
 	if end < 0 {
 		return v
 	}
-	r := Version{text: strings.TrimSuffix(v.text[:end], "."), hi: v.hi}
-	if v.packed() {
-		r.lo = v.lo>>shift3<<shift3 | finalSuffix
-	}
-	return r
+	release, _ := Parse(strings.TrimSuffix(v.text[:end], "."))
+	return release
 }
