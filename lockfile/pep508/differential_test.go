@@ -3,12 +3,9 @@ package pep508
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"vpk/lockfile/pep440"
 )
 
 // question and answer are what testdata/oracle.py reads and writes.
@@ -150,16 +147,4 @@ func plain(r Requirement) parsedRequirement {
 	}
 	slices.Sort(p.Specifiers)
 	return p
-}
-
-// uvOnlyComma is case 9 of the exceptions, which is why the tables have no
-// "===" followed by a comma and a blank.
-func TestCommaEndsArbitraryText(t *testing.T) {
-	r, err := ParseRequirement("foo===1.0, <2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := r.Specifiers.String(); strings.Count(got, ",") != 1 || !r.Specifiers.Contains(pep440.MustParse("1.0")) {
-		t.Errorf("the specifiers are %q", got)
-	}
 }
