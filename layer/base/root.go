@@ -1,0 +1,118 @@
+package base
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"vpk/internal/cas"
+	"vpk/venv/tree"
+)
+
+// kindRepair is only a name to lock while a damaged root is made again.
+var kindRepair = cas.Kind{Name: "base-root-repair", Version: 1}
+
+// Root is a directory with the image's files, unpacked by the rules of the package comment; it is made once for each
+// digest and belongs to the cache: nobody writes into it. What the interpreter loads is compared with the index at each
+// call, and a root that is damaged is made again.
+func (i *Image) Root(ctx context.Context) (string, error) {
+	dir, err := i.unpacked(ctx)
+	if err == nil {
+		if damage := i.checkRoot(ctx, dir); damage != nil {
+			dir, err = i.repair(ctx, damage)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("base image %q: unpack: %w", i.Ref, err)
+	}
+	return dir, nil
+}
+
+// unpacked is the cache's root of the image, made where there is none.
+func (i *Image) unpacked(ctx context.Context) (string, error) {
+	return i.opts.Cache.Directory(ctx, kindRoot, i.Digest.Hex, func(dir string) error {
+		task := i.opts.Progress.Task("unpack base", 0)
+		defer task.Done()
+		return unpack(ctx, i.Files, i.layerSources(), i.opts.Jobs, dir)
+	})
+}
+
+// repair makes a damaged root again, unless another process has done so meanwhile.
+func (i *Image) repair(ctx context.Context, damage error) (string, error) {
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	unlock, err := i.opts.Cache.Lock(ctx, kindRepair, i.Digest.Hex)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	dir, err := i.unpacked(ctx)
+	if err != nil || i.checkRoot(ctx, dir) == nil {
+		return dir, err
+	}
+	i.opts.Progress.Detail("the unpacked base %s is damaged (%v): making it again", i.Digest, damage)
+	if err := i.opts.Cache.Remove(kindRoot, i.Digest.Hex); err != nil {
+		return "", err
+	}
+	if dir, err = i.unpacked(ctx); err != nil {
+		return "", err
+	}
+	return dir, i.checkRoot(ctx, dir)
+}
+
+// checkRoot compares with the index what the interpreter loads: the content of each file, and that the standard library
+// has no other ones (bytecode that something left there would be run).
+func (i *Image) checkRoot(ctx context.Context, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, file := range i.Facts.Loaded {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			e, _ := i.Files.Lookup(file)
+			return checkFile(root, e)
+		})
+	}
+	group.Go(func() error { return i.checkStdlib(root) })
+	return group.Wait()
+}
+
+// checkFile compares the content of a regular file with the index.
+func checkFile(root *os.Root, e Entry) error {
+	f, err := root.Open(e.Path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return err
+	}
+	if tree.Digest(sum.Sum(nil)) != e.Digest {
+		return fmt.Errorf("%q has other content than the image", e.Path)
+	}
+	return nil
+}
+
+// checkStdlib looks for what is in the standard library but not in the index.
+func (i *Image) checkStdlib(root *os.Root) error {
+	return fs.WalkDir(root.FS(), clean(i.Facts.Stdlib), func(p string, _ fs.DirEntry, err error) error {
+		if _, ok := i.Files.Lookup(p); err == nil && !ok {
+			err = fmt.Errorf("%q is not of the image", p)
+		}
+		return err
+	})
+}
