@@ -1,0 +1,63 @@
+package wheel
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+)
+
+// Hash is an expected hash of a whole wheel, as a lock file has it: "sha256:9f86…". The zero Hash is none.
+type Hash struct {
+	// Algorithm is sha256, sha384, sha512 or md5 (crates/uv-pypi-types, HashAlgorithm).
+	Algorithm string
+	// Hex is the digest in lower-case hexadecimal.
+	Hex string
+}
+
+// algorithms by their names in a lock. md5 is here because old indexes have nothing else; it protects against accidents.
+var algorithms = map[string]func() hash.Hash{
+	"sha256": sha256.New,
+	"sha384": sha512.New384,
+	"sha512": sha512.New,
+	"md5":    md5.New,
+}
+
+// ParseHash reads "algorithm:hex".
+func ParseHash(s string) (Hash, error) {
+	algorithm, digits, ok := strings.Cut(s, ":")
+	if !ok {
+		return Hash{}, fmt.Errorf("parse hash %q: want ALGORITHM:HEX", s)
+	}
+	h := Hash{Algorithm: strings.ToLower(algorithm), Hex: strings.ToLower(digits)}
+	if _, err := h.new(); err != nil {
+		return Hash{}, fmt.Errorf("parse hash %q: %w", s, err)
+	}
+	return h, nil
+}
+
+// IsZero tells whether there is no expectation.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+func (h Hash) String() string {
+	if h.IsZero() {
+		return ""
+	}
+	return h.Algorithm + ":" + h.Hex
+}
+
+// new starts a computation, after a check that the expectation can be met at all.
+func (h Hash) new() (hash.Hash, error) {
+	start, ok := algorithms[h.Algorithm]
+	if !ok {
+		return nil, fmt.Errorf("hash algorithm %q is not supported: want sha256, sha384, sha512 or md5", h.Algorithm)
+	}
+	computation := start()
+	if digest, err := hex.DecodeString(h.Hex); err != nil || len(digest) != computation.Size() || h.Hex != strings.ToLower(h.Hex) {
+		return nil, fmt.Errorf("%q is not a %s hash in hexadecimal", h.Hex, h.Algorithm)
+	}
+	return computation, nil
+}
