@@ -1,0 +1,734 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Variables by which a test passes work to this test program, started again.
+const (
+	rootVariable   = "VPK_TEST_SANDBOX_ROOT"   // the probe's root, already made
+	parentVariable = "VPK_TEST_SANDBOX_PARENT" // be a parent that will be killed: the engine's name
+)
+
+func TestMain(m *testing.M) {
+	Init()
+	if name := os.Getenv(parentVariable); name != "" {
+		beParent(name)
+	}
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if os.Getenv(rootVariable) == "" {
+		if root, err := probeRoot(); err == nil {
+			_ = os.RemoveAll(root)
+		}
+	}
+	os.Exit(code)
+}
+
+// probeRoot makes, once, a root with nothing but the probe.
+var probeRoot = sync.OnceValues(func() (string, error) {
+	if root := os.Getenv(rootVariable); root != "" {
+		return root, nil
+	}
+	root, err := os.MkdirTemp("", "vpk-sandbox-root-")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(root, "probe"), "./testdata/probe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the probe: %w: %s", err, out)
+	}
+	return root, os.Chmod(root, 0o755)
+})
+
+// missing skips a test that needs what is not here, or fails it where everything must be here.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
+		t.Fatalf("MISSING: "+format, args...)
+	}
+	t.Skipf("SKIPPED, MISSING: "+format, args...)
+}
+
+// engineUnderTest is an engine and what may be expected of it.
+type engineUnderTest struct {
+	Sandbox
+	root      string
+	container bool // has the image's paths and user, and limits processes
+	filter    bool // refuses system calls
+	host      bool // shows the host's files
+	engine    bool // docker or podman
+}
+
+// underTest returns the engine of a name, tried.
+func underTest(t testing.TB, name string) *engineUnderTest {
+	t.Helper()
+	root, err := probeRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &engineUnderTest{root: root}
+	switch name {
+	case "namespaces":
+		e.Sandbox, e.container, e.filter = namespaces{}, true, true
+	case "direct":
+		e.Sandbox, e.filter = direct{}, true
+	case "interpreter":
+		e.Sandbox, e.filter, e.host = interpreter{path: filepath.Join(root, "probe")}, true, true
+	default:
+		client, err := newEngine(name)
+		if err == nil {
+			_, err = client.run(t.Context(), nil, "info")
+		}
+		if err != nil && name == "podman" { // one engine of the kind is enough
+			t.Skipf("SKIPPED, MISSING: %v", err)
+		} else if err != nil {
+			missing(t, "%v", err)
+		}
+		e.Sandbox, e.container, e.engine = client, true, true
+		t.Cleanup(func() {
+			image := exec.Command(client.path, "image", "rm", "--force", imageName(root))
+			if out, err := image.CombinedOutput(); err != nil && e.engine {
+				t.Logf("remove the image: %v: %s", err, out)
+			}
+		})
+	}
+	var said bytes.Buffer
+	p, err := e.Start(t.Context(), e.command(&said, "exit", "0"))
+	if err == nil {
+		err = p.Wait()
+	}
+	if err != nil {
+		missing(t, "%s does not work here: %v: %s", name, err, said.Bytes())
+	}
+	return e
+}
+
+// command is a probe.
+func (e *engineUnderTest) command(stderr io.Writer, args ...string) Command {
+	return Command{
+		Root: e.root, RootID: e.root, Args: append([]string{"/probe"}, args...), Env: []string{"A=1"}, Stderr: stderr,
+		Limits: Limits{Memory: 1 << 30}, // a Go program asks for more address space than it uses
+	}
+}
+
+// path is what the program has to call a path of the image.
+func (e *engineUnderTest) path(path string) string {
+	if e.container {
+		return path
+	}
+	return filepath.Join(e.root, path)
+}
+
+// output runs a command that must succeed.
+func (e *engineUnderTest) output(t *testing.T, c Command) string {
+	t.Helper()
+	out, errOut, err := e.run(t, c)
+	if err != nil {
+		t.Fatalf("%q: %v: %s", c.Args, err, errOut)
+	}
+	return out
+}
+
+// run runs a command to its end.
+func (e *engineUnderTest) run(t *testing.T, c Command) (stdout, stderr string, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // nothing should take as long
+	defer cancel()
+	var out, errOut bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errOut
+	p, err := e.Start(ctx, c)
+	if err != nil {
+		return "", "", err
+	}
+	err = p.Wait()
+	return out.String(), errOut.String(), err
+}
+
+// startReady starts a probe that says "ready", and waits for it. The reader ends when nobody has its output open any more.
+func (e *engineUnderTest) startReady(t *testing.T, ctx context.Context, c Command) (Process, *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	c.Stdout = w
+	p, err := e.Start(ctx, c)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	expectReady(t, r)
+	return p, r
+}
+
+func expectReady(t *testing.T, r *os.File) {
+	t.Helper()
+	if err := r.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, len("ready\n"))
+	if _, err := io.ReadFull(r, line); err != nil || string(line) != "ready\n" {
+		t.Fatalf("the probe said %q, %v", line, err)
+	}
+}
+
+func expectEnd(t *testing.T, r io.Reader) {
+	t.Helper()
+	if rest, err := io.ReadAll(r); err != nil {
+		t.Errorf("a descendant of the program lives: %v (%q)", err, rest)
+	}
+}
+
+var allEngines = []string{"namespaces", "direct", "interpreter", "docker", "podman"}
+
+// TestConformance holds every engine to the contract of Compile, and those that have it to that of Run.
+func TestConformance(t *testing.T) {
+	for _, name := range allEngines {
+		t.Run(name, func(t *testing.T) { conform(t, underTest(t, name)) })
+	}
+}
+
+// TestConformanceAsNobody does so for an unprivileged user, where namespaces and direct differ most.
+func TestConformanceAsNobody(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: only root can become another user; this run is unprivileged already")
+	}
+	root, err := probeRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A copy that the user can reach.
+	program := filepath.Join(t.TempDir(), "sandbox.test")
+	self, err := os.ReadFile("/proc/self/exe")
+	if err := errors.Join(err, os.WriteFile(program, self, 0o755), os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "-test.run=^TestConformance$/^(namespaces|direct|interpreter)$", "-test.v")
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), rootVariable+"="+root, "HOME=/nonexistent", "TMPDIR=/tmp")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "    --- ") || strings.Contains(line, "SKIPPED") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+}
+
+func conform(t *testing.T, e *engineUnderTest) {
+	t.Run("exit status", func(t *testing.T) {
+		for _, code := range []int{0, 1, 3, 77} {
+			_, _, err := e.run(t, e.command(nil, "exit", fmt.Sprint(code)))
+			var failed *ExitError
+			switch {
+			case code == 0 && err != nil:
+				t.Errorf("exit 0: %v", err)
+			case code != 0 && (!errors.As(err, &failed) || failed.ExitCode() != code || failed.Program != "/probe"):
+				t.Errorf("exit %d: %v", code, err)
+			}
+		}
+	})
+	t.Run("arguments", func(t *testing.T) {
+		args := []string{"", "a b", "-c", "ünï", "$HOME", "\n", "'\"\\"}
+		if !e.engine { // their protocols are made of JSON
+			args = append(args, "\xff\xfe")
+		}
+		if got, want := e.output(t, e.command(nil, append([]string{"args"}, args...)...)), fmt.Sprintf("%q\n", args); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+	t.Run("environment", func(t *testing.T) {
+		c := e.command(nil, "env")
+		c.Env = []string{"B=x y", "A=1=2", "EMPTY=", "LINES=1\n2"}
+		added := []string{`"HOME=`, `"HOSTNAME=`, `"PATH=`, `"TERM=`, `"container=`}
+		var got []string
+		for line := range strings.Lines(e.output(t, c)) {
+			if !e.engine || !slices.ContainsFunc(added, func(prefix string) bool { return strings.HasPrefix(line, prefix) }) {
+				got = append(got, strings.TrimSpace(line))
+			}
+		}
+		if want := []string{`"A=1=2"`, `"B=x y"`, `"EMPTY="`, `"LINES=1\n2"`}; !slices.Equal(got, want) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+	t.Run("streams", func(t *testing.T) { conformStreams(t, e) })
+	t.Run("place and user", func(t *testing.T) {
+		c := e.command(nil, "status")
+		c.Dir = "/" // there is no other directory in the probe's root
+		got := e.output(t, c)
+		want := "dir=/ uid=65534 gid=65534 "
+		if !e.container {
+			want = fmt.Sprintf("dir=%s uid=%d gid=%d ", e.root, os.Getuid(), os.Getgid())
+		}
+		if e.host {
+			want = fmt.Sprintf("dir=/ uid=%d gid=%d ", os.Getuid(), os.Getgid())
+		}
+		if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " umask=022\n") {
+			t.Errorf("got %q, want %q and umask 022", got, want)
+		}
+	})
+	t.Run("isolation", func(t *testing.T) { conformIsolation(t, e) })
+	t.Run("limits", func(t *testing.T) { conformLimits(t, e) })
+	t.Run("ends", func(t *testing.T) { conformEnds(t, e) })
+	t.Run("refusals", func(t *testing.T) {
+		c := e.command(nil, "exit", "0")
+		c.Args[0] = "/no/such/program"
+		if _, _, err := e.run(t, c); !e.host && (err == nil || !strings.Contains(err.Error(), "/no/such/program")) {
+			t.Errorf("a program that does not exist: %v", err)
+		}
+		c = e.command(nil, "exit", "0")
+		c.Dir = "no/absolute/path"
+		if _, _, err := e.run(t, c); err == nil {
+			t.Error("a relative working directory was accepted")
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("changed my mind")
+		cancel(why)
+		if _, err := e.Start(ctx, e.command(nil, "exit", "0")); !errors.Is(err, why) {
+			t.Errorf("start after the end of the context: %v", err)
+		}
+	})
+	t.Run("leaves nothing", func(t *testing.T) {
+		starts := 50
+		if e.engine {
+			starts = 3
+		}
+		before := belongings(t)
+		for range starts {
+			e.output(t, e.command(nil, "exit", "0"))
+		}
+		if after := belongings(t); after != before {
+			t.Errorf("before:\n%s\nafter:\n%s", before, after)
+		}
+	})
+	if e.container {
+		t.Run("run", func(t *testing.T) { conformRun(t, e) })
+	}
+}
+
+// belongings are this process's mounts, children and open files.
+func belongings(t *testing.T) string {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var children string
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		data, _ := os.ReadFile(task) // threads come and go
+		children += string(data)
+	}
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%schildren: %s\nfiles: %d", mounts, children, len(files))
+}
+
+func conformStreams(t *testing.T, e *engineUnderTest) {
+	data := bytes.Repeat([]byte("0123456789abcde\n"), 1<<19) // 8 MiB
+	t.Run("reader", func(t *testing.T) {
+		c := e.command(nil, "cat")
+		c.Stdin = bytes.NewReader(data)
+		if got := e.output(t, c); got != string(data) {
+			t.Errorf("%d bytes came back of %d", len(got), len(data))
+		}
+	})
+	t.Run("files", func(t *testing.T) {
+		r, stdout, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdin, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := e.command(os.Stderr, "cat")
+		c.Stdin, c.Stdout = stdin, stdout
+		p, err := e.Start(t.Context(), c)
+		if err := errors.Join(err, stdin.Close(), stdout.Close()); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = w.Write(data); _ = w.Close() }()
+		got, err := io.ReadAll(r)
+		if err := errors.Join(err, p.Wait(), r.Close()); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%d bytes came back of %d: %v", len(got), len(data), err)
+		}
+	})
+	t.Run("an answer before the end of the input", func(t *testing.T) {
+		stdin, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := e.command(nil, "cat")
+		c.Stdin = stdin
+		go func() { _, _ = w.WriteString("ready\n") }()
+		p, r := e.startReady(t, t.Context(), c)
+		if err := errors.Join(stdin.Close(), w.Close(), p.Wait()); err != nil {
+			t.Error(err)
+		}
+		expectEnd(t, r)
+	})
+	t.Run("input that never ends", func(t *testing.T) {
+		c := e.command(nil, "exit", "4")
+		r, w := io.Pipe()
+		defer func() { _ = w.Close() }()
+		c.Stdin = r
+		var failed *ExitError
+		if _, _, err := e.run(t, c); !errors.As(err, &failed) || failed.Code != 4 {
+			t.Error(err)
+		}
+	})
+	t.Run("output and errors apart", func(t *testing.T) {
+		out, errOut, err := e.run(t, e.command(nil, "print", "to stdout", "to stderr"))
+		if out != "to stdout" || errOut != "to stderr" || err != nil {
+			t.Errorf("stdout %q, stderr %q, %v", out, errOut, err)
+		}
+	})
+}
+
+func conformIsolation(t *testing.T, e *engineUnderTest) {
+	t.Run("network", func(t *testing.T) {
+		if got := e.output(t, e.command(nil, "dial", listen(t))); got != "no\n" {
+			t.Error("the host's network is reached")
+		}
+	})
+	t.Run("host files", func(t *testing.T) {
+		if e.host {
+			t.Skip("the host is visible by design")
+		}
+		secret := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(secret, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files := []string{secret, "/etc/passwd", "/usr", "/home", "/proc/self/environ/../../1/environ", "/dev/kmsg"}
+		got := e.output(t, e.command(nil, append([]string{"open"}, files...)...))
+		for _, f := range files {
+			if !strings.Contains(got, f+" no\n") {
+				t.Errorf("%q can be opened", f)
+			}
+		}
+	})
+	t.Run("nothing to write to", func(t *testing.T) {
+		files := []string{"/new", "/dev/new", "/probe", "/tmp/new", "/dev/shm/new"}
+		for i, f := range files {
+			files[i] = e.path(f)
+		}
+		open := t.TempDir() // a directory of the host where everyone may write
+		if err := errors.Join(os.Chmod(open, 0o777), os.Chmod(filepath.Dir(open), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, filepath.Join(open, "new"))
+		for _, way := range []string{"write", "mkdir"} {
+			got := e.output(t, e.command(nil, append([]string{way}, files...)...))
+			for _, f := range files {
+				if !strings.Contains(got, f+" no\n") {
+					t.Errorf("%s %q was done", way, f)
+				}
+			}
+		}
+		if list, err := os.ReadDir(e.root); err != nil || len(list) != 1 {
+			t.Errorf("the root has changed: %v, %v", list, err)
+		}
+	})
+	t.Run("devices", func(t *testing.T) {
+		want := "full true\nrandom true\nurandom true\nzero true\nnull true\n"
+		if got := e.output(t, e.command(nil, "devices")); got != want {
+			t.Errorf("got\n%s", got)
+		}
+	})
+	t.Run("system calls", func(t *testing.T) {
+		if !e.filter {
+			t.Skip("the engine has a filter of its own")
+		}
+		refused, missing := syscall.EPERM.Error(), syscall.ENOSYS.Error()
+		want := fmt.Sprintf("clone %[1]s\nclone3 %[2]s\nkill %[1]s\nptrace %[1]s\nsetsid %[1]s\nsocket %[1]s\nunshare %[1]s\n", refused, missing)
+		if got := e.output(t, e.command(nil, "calls")); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+// listen returns the address of a listener on the host.
+func listen(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
+func conformLimits(t *testing.T, e *engineUnderTest) {
+	t.Run("memory", func(t *testing.T) {
+		c := e.command(nil, "memory")
+		c.Limits.Memory = 256 << 20
+		var failed *ExitError
+		if _, _, err := e.run(t, c); !errors.As(err, &failed) {
+			t.Errorf("more memory than the limit: %v", err)
+		}
+	})
+	t.Run("processes", func(t *testing.T) {
+		if !e.container {
+			t.Skip("not limited: the kernel would count all of the user's")
+		}
+		c := e.command(nil, "forks", "200")
+		c.Limits.Processes = 30
+		if got := e.output(t, c); got != "refused true true\n" {
+			t.Errorf("200 processes: %q", got)
+		}
+	})
+}
+
+func conformEnds(t *testing.T, e *engineUnderTest) {
+	t.Run("cancel", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p, r := e.startReady(t, ctx, e.command(nil, "family"))
+		why := errors.New("no longer wanted")
+		cancel(why)
+		if err := p.Wait(); !errors.Is(err, why) {
+			t.Errorf("Wait after cancel: %v", err)
+		}
+		expectEnd(t, r)
+		expectNoContainers(t, e)
+	})
+	t.Run("program ends before its children", func(t *testing.T) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := e.command(nil, "forks", "3")
+		c.Stdout = w
+		p, err := e.Start(t.Context(), c)
+		if err := errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(p.Wait(), r.SetReadDeadline(time.Now().Add(time.Minute))); err != nil {
+			t.Error(err)
+		}
+		expectEnd(t, r)
+		_ = r.Close()
+	})
+	t.Run("termination is the program's affair", func(t *testing.T) {
+		p, _ := e.startReady(t, t.Context(), e.command(nil, "term"))
+		if err := p.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		var failed *ExitError
+		if err := p.Wait(); !errors.As(err, &failed) || failed.Code != 7 {
+			t.Errorf("Wait after SIGTERM: %v", err)
+		}
+		if err := p.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+			t.Errorf("signal after the end: %v", err)
+		}
+	})
+	t.Run("kill", func(t *testing.T) {
+		p, r := e.startReady(t, t.Context(), e.command(nil, "family"))
+		if err := p.Signal(syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		var failed *ExitError
+		if err := p.Wait(); !errors.As(err, &failed) || failed.Signal != syscall.SIGKILL || !strings.Contains(err.Error(), `"/probe" was killed by signal 9`) {
+			t.Errorf("Wait after SIGKILL: %v", err)
+		}
+		expectEnd(t, r)
+	})
+	t.Run("death of the parent", func(t *testing.T) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = r.Close() }()
+		name := e.Name()
+		if e.host {
+			name = "interpreter"
+		}
+		parent := exec.Command("/proc/self/exe")
+		parent.Env = append(os.Environ(), parentVariable+"="+name, rootVariable+"="+e.root)
+		parent.Stdout, parent.Stderr = w, os.Stderr
+		if err := errors.Join(parent.Start(), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		expectReady(t, r)
+		if err := parent.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = parent.Wait() // killed
+		expectEnd(t, r)
+		expectNoContainers(t, e)
+	})
+}
+
+// beParent starts a family and waits to be killed.
+func beParent(name string) {
+	root := os.Getenv(rootVariable)
+	var s Sandbox = interpreter{path: filepath.Join(root, "probe")}
+	if name != "interpreter" {
+		var err error
+		if s, err = open(name); err != nil {
+			panic(err)
+		}
+	}
+	c := (&engineUnderTest{root: root}).command(os.Stderr, "family")
+	c.Stdout = os.Stdout
+	p, err := s.Start(context.Background(), c)
+	if err != nil {
+		panic(err)
+	}
+	panic(p.Wait())
+}
+
+// expectNoContainers waits until the engine has no container of ours.
+func expectNoContainers(t *testing.T, e *engineUnderTest) {
+	t.Helper()
+	client, ok := e.Sandbox.(*engine)
+	if !ok {
+		return
+	}
+	var list string
+	for range 100 {
+		var err error
+		if list, err = client.run(t.Context(), nil, "ps", "--all", "--quiet", "--filter", "label="+imageLabel); err != nil {
+			t.Fatal(err)
+		}
+		if list == "" {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Errorf("containers are left: %s", list)
+}
+
+func conformRun(t *testing.T, e *engineUnderTest) {
+	command := func(args ...string) Command {
+		c := e.command(nil, args...)
+		c.Profile, c.UID, c.GID = Run, 65532, 65531
+		return c
+	}
+	t.Run("user", func(t *testing.T) {
+		if got := e.output(t, command("status")); !strings.HasPrefix(got, "dir=/ uid=65532 gid=65531 ") {
+			t.Errorf("got %q", got)
+		}
+		root := command("status")
+		root.UID, root.GID = 0, 0
+		if got := e.output(t, root); !strings.HasPrefix(got, "dir=/ uid=0 gid=0 ") {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("network", func(t *testing.T) {
+		if got := e.output(t, command("dial", listen(t))); got != "yes\n" {
+			t.Error("the host's network is not reached")
+		}
+	})
+	t.Run("host files", func(t *testing.T) {
+		for _, path := range []string{"/etc/resolv.conf", "/etc/hosts"} {
+			want, err := os.ReadFile(path)
+			if err != nil {
+				continue
+			}
+			// Engines adapt them.
+			if got := e.output(t, command("read", path)); got != string(want) && !e.engine || got == "" {
+				t.Errorf("%s is %q", path, got)
+			}
+		}
+	})
+	t.Run("what can be written to", func(t *testing.T) {
+		got := e.output(t, command("write", "/tmp/new", "/dev/shm/new", "/new", "/probe", "/etc/new", "/dev/new"))
+		want := "/tmp/new yes\n/dev/shm/new yes\n/new no\n/probe no\n/etc/new no\n/dev/new no\n"
+		if got != want {
+			t.Errorf("got\n%s", got)
+		}
+	})
+	t.Run("processes", func(t *testing.T) {
+		if got := e.output(t, command("pid")); got != "1\n" {
+			t.Errorf("the program is process %q", got)
+		}
+		if got := e.output(t, command("read", "/proc/self/comm")); got != "probe\n" {
+			t.Errorf("/proc/self is %q", got)
+		}
+	})
+	t.Run("binds", func(t *testing.T) { conformBinds(t, e, command) })
+}
+
+func conformBinds(t *testing.T, e *engineUnderTest, command func(...string) Command) {
+	dir := t.TempDir()
+	for path, content := range map[string]string{"shown/file": "a file\n", "open/file": "another\n", "alone": "alone\n"} {
+		path = filepath.Join(dir, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The user of an engine's container is not the caller.
+	if err := errors.Join(os.Chmod(filepath.Join(dir, "open"), 0o777), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	binds := []Bind{
+		{Host: filepath.Join(dir, "shown"), Image: "/deep/below/shown"},
+		{Host: filepath.Join(dir, "open"), Image: "/open", Writable: true},
+		{Host: filepath.Join(dir, "alone"), Image: "/deep/alone"},
+	}
+	c := command("read", "/deep/below/shown/file")
+	c.Binds = binds
+	if got := e.output(t, c); got != "a file\n" {
+		t.Errorf("a directory's file is %q", got)
+	}
+	c = command("read", "/deep/alone")
+	c.Binds = binds
+	if got := e.output(t, c); got != "alone\n" {
+		t.Errorf("a file is %q", got)
+	}
+	c = command("write", "/deep/below/shown/file", "/deep/alone", "/deep/new", "/open/new")
+	c.Binds = binds
+	if got, want := e.output(t, c), "/deep/below/shown/file no\n/deep/alone no\n/deep/new no\n/open/new yes\n"; got != want {
+		t.Errorf("got\n%s", got)
+	}
+	if list, err := os.ReadDir(e.root); err != nil || len(list) != 1 {
+		t.Errorf("the root has changed: %v, %v", list, err)
+	}
+}
+
+func BenchmarkStart(b *testing.B) {
+	for _, name := range []string{"namespaces", "direct"} {
+		b.Run(name, func(b *testing.B) {
+			e := underTest(b, name)
+			for b.Loop() {
+				p, err := e.Start(b.Context(), e.command(nil, "exit", "0"))
+				if err == nil {
+					err = p.Wait()
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
