@@ -6,7 +6,7 @@ import (
 	"vpk/lockfile/pep440"
 )
 
-// The cases in which uv 0.11.8 decides and not packaging 26.3. The first three
+// The cases in which uv 0.11.8 decides and not packaging 26.3. The first two
 // can occur in a lock; of the others packaging has no answer, or one by
 // accident.
 //
@@ -31,6 +31,13 @@ import (
 //  8. A package or extra name ends with a letter or digit; packaging's
 //     requirements let it end with an underscore.
 //  9. In a requirement, too, a comma ends the text after "===".
+//
+// uv also differs in these, where packaging decides, since uv rewrites or
+// refuses them before they reach a lock: "in" and "not in" of a version (uv
+// compares versions, packaging looks for the text), a value that is no version
+// (uv ignores the comparison), the suffixes of a version in a marker (uv drops
+// them), an extra whose name is not valid (uv takes == and != for false), and
+// python_version != '3.9.1.*' (uv takes it for false).
 
 // running gives what a Python version of the environment counts as. A CPython
 // built from an untagged checkout calls itself "3.15.0a1+", which is no version

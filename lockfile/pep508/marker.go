@@ -49,6 +49,9 @@ const (
 
 // join makes a conjunction or disjunction; nil nodes are left out.
 func join(k kind, nodes []*node) *node {
+	if len(nodes) == 1 {
+		return nodes[0]
+	}
 	var flat []*node
 	for _, n := range nodes {
 		switch {
