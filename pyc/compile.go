@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -40,9 +39,7 @@ type Failure struct {
 // Result is the bytecode of one part.
 type Result struct {
 	// Part holds the bytecode files; its Key is empty when the source part's is. It has no entries when there are no modules.
-	Part tree.Part
-	// Source is the part that was compiled, less bytecode that it brought along and that Part replaces.
-	Source   tree.Part
+	Part     tree.Part
 	Failures []Failure // sorted by path
 	Cached   bool      // nothing was compiled
 }
@@ -53,11 +50,21 @@ type Compiler struct {
 	pool  *pool
 }
 
-// New makes a compiler whose workers, at most `workers` at a time, are started as they are needed by launch and live no
-// longer than ctx. root names the interpreter's root file system: what was learnt of its interpreter is
-// remembered under that name. Close must be called.
-func New(ctx context.Context, cache *cas.Store, launch Launcher, root string, workers int) *Compiler {
-	return &Compiler{cache: cache, pool: newPool(ctx, cache, launch, root, workers)}
+// Options of a Compiler.
+type Options struct {
+	// Launch starts the interpreter.
+	Launch Launcher
+	// Accept judges what an interpreter says of itself, before it compiles anything or is remembered. Nil accepts all.
+	Accept func(Interpreter) error
+	// Root names the interpreter's root file system: what was learnt of its interpreter is remembered under that name.
+	Root string
+	// Workers is how many processes there are at a time, at least one.
+	Workers int
+}
+
+// New makes a compiler. Its workers are started as they are needed and live no longer than ctx. Close must be called.
+func New(ctx context.Context, cache *cas.Store, o Options) *Compiler {
+	return &Compiler{cache: cache, pool: newPool(ctx, cache, o)}
 }
 
 // Close ends the workers.
@@ -75,7 +82,7 @@ func (c *Compiler) Compile(ctx context.Context, part tree.Part, mode Invalidatio
 			modules = append(modules, e)
 		}
 	}
-	result := Result{Part: tree.Part{Name: part.Name + "/bytecode"}, Source: part}
+	result := Result{Part: tree.Part{Name: part.Name + "/bytecode"}}
 	if len(modules) == 0 {
 		return result, nil
 	}
@@ -104,7 +111,6 @@ func (c *Compiler) Compile(ctx context.Context, part tree.Part, mode Invalidatio
 	}
 	result.Failures = compiled.Failures
 	result.Part.Entries = compiled.entries
-	result.Source = without(part, compiled.entries)
 	return result, nil
 }
 
@@ -124,23 +130,6 @@ func (c *Compiler) compileAll(ctx context.Context, modules []tree.Entry) ([]answ
 func Cached(module, cacheTag string) string {
 	dir, file := path.Split(module)
 	return path.Join(dir, "__pycache__", strings.TrimSuffix(file, ".py")+"."+cacheTag+".pyc")
-}
-
-// without is a part less the entries that others replace.
-func without(part tree.Part, others []tree.Entry) tree.Part {
-	replaced := make(map[string]bool, len(others))
-	for _, e := range others {
-		replaced[e.Path] = true
-	}
-	drop := func(e tree.Entry) bool { return replaced[e.Path] }
-	if !slices.ContainsFunc(part.Entries, drop) {
-		return part
-	}
-	part.Entries = slices.DeleteFunc(slices.Clone(part.Entries), drop)
-	if part.Key != "" {
-		part.Key = cas.Key("less bytecode", part.Key)
-	}
-	return part
 }
 
 // copyExactly copies content to w and fails unless it is as long as it says.

@@ -53,21 +53,22 @@ var interpreterKind = cas.Kind{Name: "interpreter", Version: 1}
 
 // pool holds the workers. A worker does one slice at a time.
 type pool struct {
-	cache *cas.Store
-	root  string
-	size  int
-	start func() (*worker, error)
-	slots chan struct{} // one token for each worker that may exist
+	cache  *cas.Store
+	root   string
+	size   int
+	accept func(Interpreter) error
+	start  func() (*worker, error)
+	slots  chan struct{} // one token for each worker that may exist
 
 	mu    sync.Mutex
 	idle  []*worker
 	known *Interpreter
 }
 
-func newPool(ctx context.Context, cache *cas.Store, launch Launcher, root string, size int) *pool {
-	p := &pool{cache: cache, root: root, size: max(size, 1)}
+func newPool(ctx context.Context, cache *cas.Store, o Options) *pool {
+	p := &pool{cache: cache, root: o.Root, size: max(o.Workers, 1), accept: o.Accept}
 	p.slots = make(chan struct{}, p.size)
-	p.start = func() (*worker, error) { return startWorker(ctx, launch) }
+	p.start = func() (*worker, error) { return startWorker(ctx, o.Launch) }
 	return p
 }
 
@@ -129,6 +130,11 @@ func (p *pool) close() error {
 
 // learn notes who the interpreter is, and refuses one that is another than before.
 func (p *pool) learn(i Interpreter) error {
+	if p.accept != nil {
+		if err := p.accept(i); err != nil {
+			return err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.known != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -35,21 +36,28 @@ func python(t testing.TB) string {
 	return p
 }
 
+// start starts a program in a process group of its own, which ends with ctx as a sandbox does: children and all.
+func start(ctx context.Context, program string, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, stdin, stdout, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	return cmd, cmd.Start()
+}
+
 func launcher(t testing.TB, started *int) Launcher {
 	program := python(t)
 	return func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
 		if started != nil {
 			*started++
 		}
-		cmd := exec.CommandContext(ctx, program, args...)
-		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, stdin, stdout, stderr
-		return cmd, cmd.Start()
+		return start(ctx, program, args, env, stdin, stdout, stderr)
 	}
 }
 
 func compiler(t testing.TB, cache *cas.Store, workers int, started *int) *Compiler {
 	t.Helper()
-	c := New(context.Background(), cache, launcher(t, started), "root", workers)
+	c := New(context.Background(), cache, Options{Launch: launcher(t, started), Root: "root", Workers: workers})
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Errorf("close: %v", err)
@@ -119,7 +127,7 @@ func TestBytecodeDependsOnNothingElse(t *testing.T) {
 	var first map[string]string
 	for _, workers := range []int{1, 2, 8} {
 		cache := openCache(t)
-		c := New(t.Context(), cache, launcher(t, nil), "root", workers)
+		c := New(t.Context(), cache, Options{Launch: launcher(t, nil), Root: "root", Workers: workers})
 		// Something else first, in the same workers.
 		if _, err := c.Compile(t.Context(), partOf("", map[string]string{"other.py": "A = 'a'; q = {'q', 'z'}\n"}), UncheckedHash); err != nil {
 			t.Fatal(err)
@@ -243,23 +251,19 @@ func TestCacheServesAndHeals(t *testing.T) {
 	}
 }
 
-func TestForeignBytecodeIsReplaced(t *testing.T) {
-	c := compiler(t, openCache(t), 1, nil)
-	i, err := c.Interpreter(t.Context())
-	if err != nil {
-		t.Fatal(err)
+func TestRefusedInterpreterIsNotRemembered(t *testing.T) {
+	cache := openCache(t)
+	refusal := errors.New("not this one")
+	c := New(context.Background(), cache, Options{Launch: launcher(t, nil), Accept: func(Interpreter) error { return refusal }, Root: "root", Workers: 1})
+	if _, err := c.Interpreter(t.Context()); !errors.Is(err, refusal) {
+		t.Errorf("err = %v", err)
 	}
-	stale := Cached("pkg/m.py", i.CacheTag)
-	part := partOf("key", map[string]string{"pkg/m.py": "1\n", stale: "stale", "pkg/__pycache__/m.cpython-27.pyc": "other"})
-	result, err := c.Compile(t.Context(), part, UncheckedHash)
-	if err != nil {
-		t.Fatal(err)
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
-	if len(result.Source.Entries) != 2 || result.Source.Key == part.Key || len(part.Entries) != 3 {
-		t.Errorf("source part: %d entries, key %q", len(result.Source.Entries), result.Source.Key)
-	}
-	if len(result.Part.Entries) != 1 || result.Part.Entries[0].Path != stale {
-		t.Errorf("bytecode part: %v", result.Part.Entries)
+	started := 0
+	if _, err := compiler(t, cache, 1, &started).Interpreter(t.Context()); err != nil || started != 1 {
+		t.Errorf("err = %v, started = %d", err, started)
 	}
 }
 
@@ -269,9 +273,7 @@ func script(t *testing.T, prelude string) Launcher {
 	return func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
 		args = slices.Clone(args)
 		args[len(args)-1] = strings.Replace(args[len(args)-1], "\nserve()\n", "\n"+prelude+"\nserve()\n", 1)
-		cmd := exec.CommandContext(ctx, program, args...)
-		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, stdin, stdout, stderr
-		return cmd, cmd.Start()
+		return start(ctx, program, args, env, stdin, stdout, stderr)
 	}
 }
 
@@ -284,7 +286,7 @@ func TestDeathCostsOneSlice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cache := openCache(t)
-			c := New(t.Context(), cache, script(t, prelude), "root", 2)
+			c := New(t.Context(), cache, Options{Launch: script(t, prelude), Root: "root", Workers: 2})
 			result, err := c.Compile(t.Context(), partOf("key", sources), UncheckedHash)
 			if err != nil {
 				t.Fatal(err)
@@ -314,7 +316,7 @@ func TestDeathCostsOneSlice(t *testing.T) {
 }
 
 func TestStartFailureSaysWhy(t *testing.T) {
-	c := New(t.Context(), openCache(t), script(t, "import posix\nposix.write(2, b'no such thing')\nposix._exit(3)"), "root", 1)
+	c := New(t.Context(), openCache(t), Options{Launch: script(t, "import posix\nposix.write(2, b'no such thing')\nposix._exit(3)"), Root: "root", Workers: 1})
 	if _, err := c.Interpreter(t.Context()); err == nil || !strings.Contains(err.Error(), "no such thing") {
 		t.Errorf("err = %v", err)
 	}
@@ -326,7 +328,7 @@ func TestStartFailureSaysWhy(t *testing.T) {
 func TestCancelEndsWorkers(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, cancel := context.WithCancel(t.Context())
-	c := New(ctx, openCache(t), script(t, "import posix\ndef compiled(path, source):\n    posix.read(posix.pipe()[0], 1)"), "root", 2)
+	c := New(ctx, openCache(t), Options{Launch: script(t, "import posix\ndef compiled(path, source):\n    posix.read(posix.pipe()[0], 1)"), Root: "root", Workers: 2})
 	done := make(chan error)
 	go func() {
 		_, err := c.Compile(ctx, partOf("key", modules(80)), UncheckedHash)
@@ -380,7 +382,7 @@ func BenchmarkCompile(b *testing.B) {
 	for _, e := range part.Entries {
 		size += e.Content.Size()
 	}
-	c := New(b.Context(), openCache(b), launcher(b, nil), "root", 2)
+	c := New(b.Context(), openCache(b), Options{Launch: launcher(b, nil), Root: "root", Workers: 2})
 	b.SetBytes(size)
 	for b.Loop() {
 		if _, err := c.Compile(b.Context(), part, UncheckedHash); err != nil {
