@@ -458,3 +458,9 @@ func TestBlobMadeAgainMustBeTheSame(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+// cacheLoses removes a layer's blob.
+func cacheLoses(cache *cas.Store, l *layer.Layer) error {
+	digest, _ := l.Digest()
+	return os.Remove(filepath.Join(cache.Dir(), "layer-blob-v1", digest.Hex[:2], digest.Hex))
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -62,14 +63,21 @@ func (d Daemon) find() (string, error) {
 		"no container engine found: looked for %s", strings.Join(names, ", "))
 }
 
-// load runs "ENGINE load" with what feed writes as its input, and returns what it said. When feeding fails, or ctx ends,
-// the engine is stopped: it must not take a part for the whole.
+// load runs "ENGINE load" with what feed writes as its input, and returns what it said. When feeding fails, or ctx ends, the
+// engine is killed before its input ends, with all that it started: it must not take a part for the whole.
 func load(ctx context.Context, engine string, feed func(io.Writer) error) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, engine, "load")
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error {
+		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+		return os.ErrProcessDone
+	}
 	cmd.WaitDelay = 5 * time.Second
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -79,18 +87,21 @@ func load(ctx context.Context, engine string, feed func(io.Writer) error) (strin
 		return "", errors.Join(err, stdin.Close())
 	}
 	fed := feed(stdin)
-	if fed != nil && !errors.Is(fed, syscall.EPIPE) {
+	stopped := errors.Is(fed, syscall.EPIPE) // the engine's own error says why
+	switch {
+	case fed == nil:
+		fed = stdin.Close()
+	case !stopped:
 		cancel()
 	}
-	closed := stdin.Close()
-	err = cmd.Wait()
+	err = cmd.Wait() // closes stdin after the end of the engine
 	switch {
-	case fed != nil && !errors.Is(fed, syscall.EPIPE):
+	case fed != nil && !stopped:
 		return "", fed
 	case err != nil:
 		return "", fault.New(fault.Delivery, "is the engine running, and may you use it?", "%w: %s", err, lastLines(stderr.String()+stdout.String()))
 	}
-	return stdout.String(), errors.Join(fed, closed)
+	return stdout.String(), fed
 }
 
 // loaded finds the image in what an engine says: "Loaded image: NAME", "Loaded image ID: sha256:…", podman's

@@ -13,6 +13,7 @@ const (
 	layoutFile    = "oci-layout"
 	layoutVersion = `{"imageLayoutVersion":"1.0.0"}`
 	indexFile     = "index.json"
+	emptyIndex    = `{"schemaVersion":2,"mediaType":"` + string(types.OCIImageIndex) + `","manifests":[]}`
 
 	// refName is a manifest's name within a layout (image specification, annotations.md).
 	refName = "org.opencontainers.image.ref.name"
@@ -34,7 +35,7 @@ func checkLayoutFile(data []byte) error {
 	return nil
 }
 
-// newIndex is the index.json of a layout with these manifests.
+// newIndex is the index.json of an archive with these manifests.
 func newIndex(manifests ...v1.Descriptor) ([]byte, error) {
 	return json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: manifests})
 }
@@ -43,7 +44,7 @@ func newIndex(manifests ...v1.Descriptor) ([]byte, error) {
 // is, known to us or not. No index at all counts as an empty one.
 func updateIndex(old []byte, m v1.Descriptor) ([]byte, error) {
 	if len(old) == 0 {
-		return newIndex(m)
+		old = []byte(emptyIndex)
 	}
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(old, &fields); err != nil {
@@ -54,10 +55,8 @@ func updateIndex(old []byte, m v1.Descriptor) ([]byte, error) {
 		return nil, errors.New(indexFile + " is no image index: its schemaVersion is not 2")
 	}
 	var entries, kept []json.RawMessage
-	if raw, ok := fields["manifests"]; ok {
-		if err := json.Unmarshal(raw, &entries); err != nil {
-			return nil, fmt.Errorf("read manifests of %s: %w", indexFile, err)
-		}
+	if err := json.Unmarshal(fields["manifests"], &entries); err != nil {
+		return nil, fmt.Errorf("read manifests of %s: %w", indexFile, err)
 	}
 	ours, err := json.Marshal(m)
 	if err != nil {
