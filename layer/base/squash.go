@@ -76,7 +76,7 @@ func (s *squasher) applyItem(layer int, it item) error {
 	case itemWhiteout:
 		dir, err := s.dir(parent(it.path), layer, false)
 		if err != nil || dir == nil {
-			return ignoreNotDir(err)
+			return ignoreNowhere(err)
 		}
 		name := path.Base(it.path)
 		if n := dir.children[name]; n != nil && hide(n, layer) {
@@ -86,7 +86,7 @@ func (s *squasher) applyItem(layer int, it item) error {
 	case itemOpaque:
 		dir, err := s.dir(it.path, layer, false)
 		if err != nil || dir == nil {
-			return ignoreNotDir(err)
+			return ignoreNowhere(err)
 		}
 		hideChildren(dir, layer)
 		return nil
@@ -130,9 +130,9 @@ func (s *squasher) applyItem(layer int, it item) error {
 // errNotDir is a path that leads through something that is not a directory.
 var errNotDir = errors.New("not a directory")
 
-// ignoreNotDir lets a whiteout below something that is no directory hide nothing.
-func ignoreNotDir(err error) error {
-	if errors.Is(err, errNotDir) {
+// ignoreNowhere makes nothing of a path that leads nowhere.
+func ignoreNowhere(err error) error {
+	if errors.Is(err, errNotDir) || errors.Is(err, ErrLoop) {
 		return nil
 	}
 	return err
@@ -159,7 +159,7 @@ func (s *squasher) lookup(p string) (*node, error) {
 	}
 	dir, err := s.dir(parent(p), 0, false)
 	if err != nil || dir == nil {
-		return nil, ignoreNotDir(err)
+		return nil, ignoreNowhere(err)
 	}
 	return dir.children[path.Base(p)], nil
 }

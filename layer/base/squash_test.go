@@ -81,6 +81,7 @@ func TestSquash(t *testing.T) {
 		"whiteout before its replacement":  {[]string{"a=1", ".wh.a a=2"}, "a=2"},
 		"whiteout after its replacement":   {[]string{"a=1", "a=2 .wh.a"}, "a=2"},
 		"whiteout spares the same layer":   {[]string{"d/old=1", "d/new=1 .wh.d"}, "d/ d/new=1"},
+		"whiteout that leads nowhere":      {[]string{"a=1 l->l", "a/.wh.x l/.wh.x l/.wh..wh..opq"}, "a=1 l->l"},
 		"whiteout through a link":          {[]string{"usr/lib/x=1 lib->usr/lib", "lib/.wh.x"}, "lib->usr/lib usr/ usr/lib/"},
 		"whiteout does not follow":         {[]string{"a=1 l->a", ".wh.l"}, "a=1"},
 		"opaque":                           {[]string{"d/ d/x=1 d/e/y=1", "d/ d/.wh..wh..opq d/z=1"}, "d/ d/z=1"},
