@@ -46,7 +46,7 @@ func (d direct) Start(ctx context.Context, c Command) (Process, error) {
 // startConfined starts a program of the host that may see one directory, under a supervisor.
 func startConfined(ctx context.Context, b Sandbox, c Command, p program, visible string) (Process, error) {
 	inner := &stage{Program: p, Confine: &confinement{Visible: raw(visible)}}
-	return start(ctx, b, c, stage{Supervise: &supervision{Inner: inner}}, &syscall.SysProcAttr{Setsid: true})
+	return start(ctx, b, c, stage{Supervise: &supervision{Inner: inner}}, &syscall.SysProcAttr{})
 }
 
 // confinement is the stage that shuts the host out as far as Landlock can.

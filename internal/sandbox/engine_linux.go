@@ -58,11 +58,11 @@ func (e *engine) Start(ctx context.Context, c Command) (Process, error) {
 	s := stage{Supervise: &supervision{
 		Setup:   raws(create),
 		Command: raws([]string{e.path, "start", "--attach", "--interactive", container}),
+		Signal:  raws([]string{e.path, "kill", container, "--signal"}),
 		Cleanup: raws([]string{e.path, "rm", "--force", "--volumes", container}),
 		Env:     raws(os.Environ()), // where the daemon is, and the user's configuration
-		Session: detached(c),
 	}}
-	return start(ctx, e, c, s, &syscall.SysProcAttr{Setsid: detached(c)})
+	return start(ctx, e, c, s, &syscall.SysProcAttr{})
 }
 
 // create is the command line that makes the container.
@@ -70,7 +70,10 @@ func (e *engine) create(c Command, image, container string) ([]string, error) {
 	args := []string{
 		e.path, "create", "--name", container, "--label", imageLabel, "--rm", "--interactive", "--pull", "never",
 		"--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-		"--user", fmt.Sprintf("%d:%d", c.UID, c.GID), "--workdir", c.Dir, "--ulimit", "core=0",
+		"--user", fmt.Sprintf("%d:%d", c.UID, c.GID), "--workdir", c.Dir,
+	}
+	if e.name == "podman" { // it would add a writable /tmp, and users
+		args = append(args, "--read-only-tmpfs=false", "--passwd=false")
 	}
 	if c.Profile == Compile {
 		args = append(args, "--network", "none", "--ipc", "none", "--hostname", "localhost")

@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // devices are all that a container has of the host's.
@@ -35,7 +34,6 @@ func (n namespaces) Start(ctx context.Context, c Command) (Process, error) {
 		// Only root can give up its supplementary groups here; for others the kernel wants it forbidden.
 		GidMappingsEnableSetgroups: os.Geteuid() == 0,
 		AmbientCaps:                []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETUID, unix.CAP_SETGID, unix.CAP_SETPCAP},
-		Setsid:                     detached(c),
 	}
 	if c.Profile == Compile {
 		attr.Cloneflags |= unix.CLONE_NEWNET | unix.CLONE_NEWUTS
@@ -51,13 +49,6 @@ func (n namespaces) Start(ctx context.Context, c Command) (Process, error) {
 
 func programOf(c Command) program {
 	return program{Args: raws(c.Args), Env: raws(c.Env), Dir: raw(c.Dir), Limits: c.Limits, Filter: c.Profile == Compile}
-}
-
-// detached says whether the program gets a session of its own. With a terminal to read from it can't: the program stays
-// in the caller's process group, and Ctrl-C reaches both.
-func detached(c Command) bool {
-	f, ok := c.Stdin.(*os.File)
-	return c.Profile == Compile || !ok || !term.IsTerminal(int(f.Fd()))
 }
 
 // hostUser is whom the container's user is on the host: the caller; when the caller is root, for Compile, nobody, if

@@ -132,6 +132,7 @@ type Process interface {
 	// status was 0, an *ExitError when it was not, and an error that wraps the context's cause when ctx ended first.
 	Wait() error
 	// Signal sends a signal to the program; os.ErrProcessDone when it has ended. SIGKILL kills all of its descendants too.
+	// What a terminal sends (Ctrl-C) does not reach the program by itself.
 	Signal(sig os.Signal) error
 }
 

@@ -47,6 +47,7 @@ func spawn(s stage, attr *syscall.SysProcAttr, stdin io.Reader, stdout, stderr i
 		return nil, errors.Join(err, stageControl.Close(), control.Close())
 	}
 	attr.Pdeathsig = syscall.SIGKILL
+	attr.Setsid = true // what a terminal sends is the caller's affair; it can be read from all the same
 	cmd := &exec.Cmd{
 		Path: "/proc/self/exe",
 		Args: []string{stageName},

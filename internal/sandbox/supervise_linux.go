@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -22,11 +24,9 @@ type supervision struct {
 	// process's child, and is killed in the end.
 	Inner *stage
 	// Or Command is a client of an engine, with this process's environment: Setup makes the container and may say why it
-	// can't, Command runs it, Cleanup removes it, dead or alive.
-	Setup, Command, Cleanup []raw
-	Env                     []raw
-	// Session is whether the client gets a session of its own.
-	Session bool
+	// can't, Command runs it, Signal and a number sends it a signal, Cleanup removes it, dead or alive.
+	Setup, Command, Signal, Cleanup []raw
+	Env                             []raw
 }
 
 // supervised is what a supervision looks after.
@@ -40,8 +40,7 @@ type supervised struct {
 }
 
 func (s *supervision) run(control io.Reader, reports *json.Encoder) error {
-	// Ctrl-C reaches the whole foreground group, and is the parent's affair. Notify, and not Ignore: the program would
-	// inherit that.
+	// Nothing but the parent's end ends this process. Notify, and not Ignore: the program would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0); err != nil { // there is something to do after the parent's death
 		return fmt.Errorf("clear the parent-death signal: %w", err)
@@ -93,7 +92,7 @@ func (s *supervision) run(control io.Reader, reports *json.Encoder) error {
 
 // inner starts the further stage.
 func (s *supervision) inner() (*supervised, error) {
-	c, err := spawn(*s.Inner, &syscall.SysProcAttr{Setsid: true}, os.Stdin, os.Stdout, os.Stderr)
+	c, err := spawn(*s.Inner, &syscall.SysProcAttr{}, os.Stdin, os.Stdout, os.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +120,7 @@ func (s *supervision) inner() (*supervised, error) {
 func (s *supervision) client() (*supervised, error) {
 	command := func(args []raw) *exec.Cmd {
 		words := texts(args)
-		return &exec.Cmd{Path: words[0], Args: words, Env: texts(s.Env), Dir: "/", SysProcAttr: &syscall.SysProcAttr{Setsid: s.Session}}
+		return &exec.Cmd{Path: words[0], Args: words, Env: texts(s.Env), Dir: "/"}
 	}
 	// Not to be interrupted: half a command may leave a container that nobody knows of. It is removed afterwards.
 	cleanup := sync.OnceFunc(func() { _ = command(s.Cleanup).Run() })
@@ -134,15 +133,17 @@ func (s *supervision) client() (*supervised, error) {
 	}
 	run := command(s.Command)
 	run.Stdin, run.Stdout, run.Stderr = os.Stdin, os.Stdout, os.Stderr
-	run.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	ended, err := launch(run)
 	if err != nil {
 		cleanup()
 		return nil, err
 	}
 	return &supervised{
-		ended:  ended,
-		signal: func(sig syscall.Signal) { _ = run.Process.Signal(sig) }, // the client passes it on
+		ended: ended,
+		signal: func(sig syscall.Signal) {
+			_ = command(append(slices.Clone(s.Signal), raw(strconv.Itoa(int(sig))))).Run() // it may just have ended
+		},
 		kill: func() {
 			cleanup()
 			_ = run.Process.Kill()

@@ -161,6 +161,7 @@ func forks(args []string) {
 
 // memory takes all that it gets.
 func memory([]string) {
+	fmt.Println("started")
 	var kept [][]byte
 	for {
 		block := make([]byte, 16<<20)
