@@ -72,8 +72,8 @@ func (e *engine) create(c Command, image, container string) ([]string, error) {
 		"--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
 		"--user", fmt.Sprintf("%d:%d", c.UID, c.GID), "--workdir", c.Dir,
 	}
-	if e.name == "podman" { // it would add a writable /tmp, and users
-		args = append(args, "--read-only-tmpfs=false", "--passwd=false")
+	if e.name == "podman" { // it would make /tmp and others writable
+		args = append(args, "--read-only-tmpfs=false")
 	}
 	if c.Profile == Compile {
 		args = append(args, "--network", "none", "--ipc", "none", "--hostname", "localhost")

@@ -23,7 +23,7 @@
 // not exist. The number of processes is not limited: the kernel would count all of the user's.
 //
 // Docker and Podman: the engine's command line; the root is imported once, as an image named by RootID. The engine adds
-// PATH, HOSTNAME and HOME (Podman also TERM and container) to the environment, /proc, /sys and more devices. Memory is
+// PATH, HOSTNAME and HOME (Podman also TERM and container) to the environment, /proc, /sys, more devices and files like /etc/hosts. Memory is
 // limited for the whole container, not for each process.
 //
 // Interpreter: a program of the host that the user names stands in for Args[0]. Nothing of the root is used; the host is

@@ -434,7 +434,7 @@ func conformIsolation(t *testing.T, e *engineUnderTest) {
 		if err := os.WriteFile(secret, []byte("x"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		files := []string{secret, "/etc/passwd", "/usr", "/home", "/proc/self/environ/../../1/environ", "/dev/kmsg"}
+		files := []string{secret, "/etc/shadow", "/usr", "/home", "/proc/self/environ/../../1/environ", "/dev/kmsg"}
 		got := e.output(t, e.command(nil, append([]string{"open"}, files...)...))
 		for _, f := range files {
 			if !strings.Contains(got, f+" no\n") {
