@@ -25,7 +25,7 @@ func (in *installation) placeData(m wheel.Member, rest string) error {
 	case "headers":
 		in.place(path.Join("include/site/python"+in.spec.Python.Short(), in.name, name), in.member(m))
 	case "platlib", "purelib":
-		in.place(path.Join(in.spec.sitePackages(), name), in.member(m))
+		in.place(path.Join(in.site, name), in.member(m))
 	case "scripts":
 		return in.placeDataScript(m, name)
 	default:

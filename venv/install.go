@@ -50,7 +50,7 @@ func Install(s Spec, p Package) (Installed, error) {
 	if err := s.Check(); err != nil {
 		return Installed{}, err
 	}
-	in := &installation{spec: s, wheel: p.Wheel, name: pep508.NormalizeName(p.Name), files: map[string]placed{}}
+	in := &installation{spec: s, site: s.sitePackages(), wheel: p.Wheel, name: pep508.NormalizeName(p.Name), files: map[string]placed{}}
 	if err := in.plan(p.DirectURL); err != nil {
 		return Installed{}, err
 	}
@@ -66,6 +66,7 @@ func Install(s Spec, p Package) (Installed, error) {
 // installation is a wheel on its way to a part. All paths but those of members are relative to the prefix.
 type installation struct {
 	spec     Spec
+	site     string // site-packages
 	wheel    *wheel.Wheel
 	name     string // normalised
 	distInfo string // "foo-1.0.dist-info"
@@ -91,6 +92,10 @@ func (in *installation) problem(format string, args ...any) {
 // plan takes the steps of uv's install_wheel in its order (install.rs:29). It returns early where nothing sensible can
 // follow.
 func (in *installation) plan(directURL string) error {
+	if got := in.wheel.Filename.NormalizedName(); got != in.name {
+		in.problem("it is a wheel of %q, not of %q", got, in.name)
+		return nil
+	}
 	if !in.findDistInfo() {
 		return nil
 	}
@@ -100,7 +105,7 @@ func (in *installation) plan(directURL string) error {
 	data := in.dataDirectory()
 	for _, m := range in.wheel.Members() {
 		if !strings.HasPrefix(m.Name(), data) {
-			in.place(path.Join(in.spec.sitePackages(), m.Name()), in.member(m))
+			in.place(path.Join(in.site, m.Name()), in.member(m))
 		}
 	}
 	shebang := in.spec.shebang()
@@ -114,7 +119,7 @@ func (in *installation) plan(directURL string) error {
 			}
 		}
 	}
-	info := path.Join(in.spec.sitePackages(), in.distInfo) + "/"
+	info := path.Join(in.site, in.distInfo) + "/"
 	in.generate(info+"REQUESTED", 0o644, nil)
 	if directURL != "" {
 		origin, err := formatDirectURL(directURL)
@@ -136,18 +141,11 @@ func (in *installation) findDistInfo() bool {
 		}
 	}
 	if len(found) != 1 {
-		in.problem("it must have one .dist-info directory, it has %d%s", len(found), list(found))
+		in.problem("it must have one .dist-info directory, it has %q", found)
 		return false
 	}
 	in.distInfo = found[0]
 	return true
-}
-
-func list(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(names, ", ")
 }
 
 // dataDirectory is the prefix of the members that are spread over the environment: "foo-1.0.data/".
@@ -262,7 +260,7 @@ func (in *installation) installed(p Package) Installed {
 	for name, f := range in.files {
 		out.Part.Entries = append(out.Part.Entries, tree.Entry{Path: s.inTree(name), Mode: f.mode, Content: f.content})
 		if !f.unlisted {
-			out.rows = append(out.rows, row{relative(s.sitePackages(), name), f.hash, f.size})
+			out.rows = append(out.rows, row{relative(in.site, name), f.hash, f.size})
 		}
 	}
 	tree.Sort(out.Part.Entries)

@@ -285,8 +285,8 @@ func TestInstallRefuses(t *testing.T) {
 		want string
 	}{
 		{"no dist-info", testwheel.New("a", "1").Without("METADATA").Without("WHEEL").NoRecord().File("a.py", ""),
-			"it must have one .dist-info directory, it has 0"},
-		{"two dist-infos", testwheel.New("a", "1").File("b-1.dist-info/METADATA", ""), "it must have one .dist-info directory, it has 2: a-1.dist-info, b-1.dist-info"},
+			"it must have one .dist-info directory, it has []"},
+		{"two dist-infos", testwheel.New("a", "1").File("b-1.dist-info/METADATA", ""), "it must have one .dist-info directory, it has [\"a-1.dist-info\" \"b-1.dist-info\"]"},
 		{"missing files", testwheel.New("a", "1").Without("METADATA").NoRecord().File("a.py", ""),
 			"there is no a-1.dist-info/METADATA; there is no a-1.dist-info/RECORD"},
 		{"all metadata", testwheel.New("a", "1").DistInfo("METADATA", "Name: b\nVersion: 1\n").DistInfo("WHEEL", "Wheel-Version: 2.0\n").
@@ -318,6 +318,13 @@ func TestInstallRefuses(t *testing.T) {
 			equal(t, err.Error(), "install "+c.b.Filename()+": "+c.want)
 		})
 	}
+}
+
+func TestInstallOtherPackage(t *testing.T) {
+	p := pack(t, testwheel.New("a", "1"))
+	p.Name = "b"
+	_, err := Install(spec, p)
+	equal(t, fmt.Sprint(err), `install a-1-py3-none-any.whl: it is a wheel of "a", not of "b"`)
 }
 
 func TestInstallDamagedMember(t *testing.T) {
