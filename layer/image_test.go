@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"vpk/internal/fault"
+	"vpk/internal/progress"
 	"vpk/layer"
 )
 
@@ -251,4 +252,64 @@ func TestLayersOfARemoteBaseStayMountable(t *testing.T) {
 	if diff := cmp.Diff([]string{"true", "true", "true", "false"}, from); diff != "" {
 		t.Errorf("mountable layers -want +got:\n%s", diff)
 	}
+}
+
+// TestDockerTypesAreMapped: types change, bytes and places do not; and what may not be distributed is not pushed.
+func TestDockerTypesAreMapped(t *testing.T) {
+	base := Base(t, true)
+	layers, err := base.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd, err := mutate.Append(base,
+		mutate.Addendum{Layer: layers[0], MediaType: types.DockerUncompressedLayer},
+		mutate.Addendum{Layer: layers[0], MediaType: "application/vnd.docker.image.rootfs.diff.tar.zstd"},
+		mutate.Addendum{Layer: foreign(t), MediaType: types.DockerForeignLayer, URLs: []string{"https://index.example/blob"}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := layer.Image(odd, layer.BaseInfo{}, nil, layer.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []types.MediaType
+	for _, d := range manifest(t, img).Layers[3:] {
+		got = append(got, d.MediaType)
+	}
+	if diff := cmp.Diff([]types.MediaType{types.OCIUncompressedLayer, types.OCILayerZStd, types.OCIRestrictedLayer}, got); diff != "" {
+		t.Errorf("types -want +got:\n%s", diff)
+	}
+	last := manifest(t, img).Layers[5]
+	if diff := cmp.Diff([]string{"https://index.example/blob"}, last.URLs); diff != "" {
+		t.Errorf("URLs -want +got:\n%s", diff)
+	}
+
+	reg := newRegistry(t, nil)
+	said := notes{Reporter: progress.Discard}
+	res, err := layer.Deliver(t.Context(), layer.Registry{Transport: reg.transport}, layer.Artifact{Image: img, Names: names(t, reg.host+"/app:v1")}, &said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(said.lines) != 1 || !strings.Contains(said.lines[0], last.Digest.String()) || res.Skipped.Blobs != 1 {
+		t.Errorf("notes %q, skipped %+v", said.lines, res.Skipped)
+	}
+}
+
+// foreign is a layer that base images do not have.
+func foreign(t *testing.T) v1.Layer {
+	t.Helper()
+	spec := Project()
+	spec.Name = "foreign"
+	return build(t, Cache(t), spec)
+}
+
+// notes keeps what a delivery says.
+type notes struct {
+	progress.Reporter
+	lines []string
+}
+
+func (n *notes) Note(format string, args ...any) {
+	n.lines = append(n.lines, fmt.Sprintf(format, args...))
 }

@@ -39,7 +39,10 @@ const (
 // Deliver implements Destination.
 func (l Layout) Deliver(ctx context.Context, a Artifact, report progress.Reporter) (Delivered, error) {
 	res, err := l.deliver(ctx, a, report)
-	return res, failed(ctx, "write OCI layout", l.Dir, err)
+	if err != nil {
+		return Delivered{}, failed(ctx, "write OCI layout", l.Dir, err)
+	}
+	return res, nil
 }
 
 func (l Layout) deliver(ctx context.Context, a Artifact, report progress.Reporter) (_ Delivered, err error) {
