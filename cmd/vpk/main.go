@@ -1,0 +1,34 @@
+// Command vpk turns a Python project with a uv.lock into a distroless container image.
+//
+// This package is words: flags, progress, messages and exit codes, one file a subcommand. What the words mean lives in
+// internal/pack and the rooms below it.
+//
+// stdout carries the result and nothing else (a digest reference, JSON); everything said to people goes to stderr, errors as
+// "vpk: ..." followed by "hint: ..." lines. The exit code is the number of the error's fault.Kind.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"vpk/internal/sandbox"
+)
+
+func main() {
+	sandbox.Init() // does not return in a process that is to become a sandbox
+	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
+}
+
+// run is the whole program but for the process: it returns the exit code.
+func run(args []string, s streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	defer stop()
+	root := newRoot(&s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	return s.exit(ctx, err)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"vpk/internal/config"
+	"vpk/internal/fault"
+	"vpk/internal/pack"
+	"vpk/internal/progress"
+	"vpk/layer"
+)
+
+type packOptions struct {
+	selection selectionFlags
+	sources   sourceFlags
+	image     imageFlags
+
+	tags       []string
+	push       bool
+	load       string
+	outputs    []string
+	digestFile string
+	json       bool
+}
+
+// imageFlags are the words that say what the image is made from.
+type imageFlags struct {
+	base       string
+	platform   []string
+	sandbox    string
+	noBytecode bool
+}
+
+func (f *imageFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.base, "base", "", "base image: REF, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE (default "+config.DefaultBase+")")
+	flags.StringSliceVar(&f.platform, "platform", nil, "platform of the image, linux/amd64 or linux/arm64 (default the host's)")
+	flags.StringVar(&f.sandbox, "sandbox", "", "where bytecode is compiled: auto, namespaces, direct, docker, podman or the path of an interpreter (default auto)")
+	flags.BoolVar(&f.noBytecode, "no-bytecode", false, "leave out bytecode")
+}
+
+// merge fills o with what the flags say, else the environment, else the file.
+func (f *imageFlags) merge(o *pack.Options, env config.Environment, file config.File) error {
+	o.Base = first(f.base, env.Base, file.Base, config.DefaultBase)
+	o.Sandbox = first(f.sandbox, env.Sandbox, "auto")
+	o.Bytecode = !f.noBytecode
+	o.Created = env.Created
+	platforms := f.platform
+	if len(platforms) == 0 {
+		platforms = file.Platforms
+	}
+	if len(platforms) > 1 {
+		return fault.New(fault.Usage, "pack each platform by itself", "one image is for one platform, not for %q", platforms)
+	}
+	if len(platforms) == 1 {
+		arch, err := config.ParsePlatform(platforms[0])
+		if err != nil {
+			return fault.Wrap(fault.Usage, "", err)
+		}
+		o.Arch = arch
+	}
+	return nil
+}
+
+func first(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
+func newPack(s *streams) *cobra.Command {
+	var o packOptions
+	cmd := &cobra.Command{
+		Use:   "pack [PROJECT]",
+		Short: "Pack a project with a uv.lock into a container image",
+		Long: `Pack the project in PROJECT (default: the working directory) into a container image
+and deliver it. Where to is --push, --load or -o, several at once if you like.
+
+stdout is the reference of the image by digest. Settings that belong to the project are in
+[tool.vpk] of its pyproject.toml; flags beat the environment, the environment beats the file.`,
+		Example: `  vpk pack -t registry.example/team/service:1.0 --push
+  vpk pack -t service:1.0 --load
+  vpk pack -o oci:image`,
+		Args: arguments(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, project(args)) },
+	}
+	o.selection.add(cmd)
+	o.sources.add(cmd)
+	o.image.add(cmd)
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&o.tags, "tag", "t", nil, "name of the image, NAME[:TAG] (repeatable)")
+	flags.BoolVar(&o.push, "push", false, "push to the registry that each tag names")
+	flags.StringVar(&o.load, "load", "", "load into a container engine: docker, podman or nerdctl (default the first that is there)")
+	flags.Lookup("load").NoOptDefVal = "auto"
+	flags.StringArrayVarP(&o.outputs, "output", "o", nil, "write oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or dir:DIR (repeatable)")
+	flags.BoolVar(&o.json, "json", false, "print a report as JSON instead of the reference")
+	flags.StringVar(&o.digestFile, "digest-file", "", "write the image's digest to this file")
+	return cmd
+}
+
+func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
+	s.json = o.json
+	deliveries, err := o.deliveries()
+	if err != nil {
+		return err
+	}
+	env, err := s.environment()
+	if err != nil {
+		return err
+	}
+	p, err := pack.ReadProject(dir)
+	if err != nil {
+		return err
+	}
+	reporter, done := s.reporter()
+	defer done()
+	sources, err := o.sources.open(env, reporter)
+	if err != nil {
+		return err
+	}
+	defer sources.Close()
+
+	options := pack.Options{
+		Project:    p,
+		Selection:  o.selection.merged(cmd, p.Config),
+		Tags:       o.tags,
+		Deliveries: deliveries,
+	}
+	if err := o.image.merge(&options, env, p.Config); err != nil {
+		return err
+	}
+	result, err := pack.Pack(cmd.Context(), sources, options)
+	done()
+	if err != nil {
+		return err
+	}
+	return o.report(s, result)
+}
+
+// deliveries turns --push, --load and -o into what pack wants.
+func (o *packOptions) deliveries() (pack.Deliveries, error) {
+	d := pack.Deliveries{Push: o.push, Load: o.load}
+	for _, text := range o.outputs {
+		out, err := layer.ParseOutput(text)
+		if err != nil {
+			return d, err
+		}
+		d.Outputs = append(d.Outputs, out)
+	}
+	switch {
+	case !d.Push && d.Load == "" && len(d.Outputs) == 0:
+		return d, fault.New(fault.Usage, "try `-o oci:image`", "say where the image goes: --push, --load, -o oci:DIR, -o oci-archive:FILE, -o docker-archive:FILE or -o dir:DIR")
+	case d.Push && len(o.tags) == 0:
+		return d, fault.New(fault.Usage, "add `-t REGISTRY/NAME:TAG`", "--push needs a name to push to")
+	}
+	return d, nil
+}
+
+func (o *packOptions) report(s *streams, result *pack.Result) error {
+	if o.digestFile != "" {
+		if err := os.WriteFile(filepath.Clean(o.digestFile), []byte(result.Digest+"\n"), 0o644); err != nil {
+			return fault.New(fault.Delivery, "", "write digest file: %w", err)
+		}
+	}
+	if o.json {
+		return s.writeJSON(result)
+	}
+	if !s.quiet {
+		summary(s, result)
+	}
+	_, err := fmt.Fprintln(s.out, result.Reference)
+	return err
+}
+
+// summary is the few lines that people read after a pack.
+func summary(s *streams, r *pack.Result) {
+	cached := 0
+	for _, p := range r.Packages {
+		if p.Cached {
+			cached++
+		}
+	}
+	fmt.Fprintf(s.err, "packed %d packages (%d from the cache) for %s in %.2f s\n", len(r.Packages), cached, r.Platform, r.Seconds)
+	for _, l := range r.Layers {
+		fmt.Fprintf(s.err, "  %-14s %10s  %s\n", l.Name, progress.Bytes(l.Size), l.Digest)
+	}
+	for _, d := range r.Deliveries {
+		fmt.Fprintf(s.err, "%s\n", d)
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"vpk/internal/config"
+	"vpk/internal/fault"
+)
+
+const long = `vpk turns a Python project with a uv.lock into a distroless container image:
+no Docker, no shell, no uv needed, the same digest on every machine.
+
+Exit codes: 0 done, 1 anything else, 2 usage or configuration, 3 lock missing or stale,
+4 a package that can't be installed, 5 hash mismatch or damaged archive, 6 network,
+7 base image, 8 delivery (registry, daemon, disk), 9 sandbox or compile,
+10 not reproducible, 11 two wheels claim one path, 130 interrupted.`
+
+func newRoot(s *streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "vpk",
+		Short:         "Distroless container images from a uv.lock",
+		Long:          long,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetIn(s.in)
+	flags := root.PersistentFlags()
+	flags.BoolVarP(&s.quiet, "quiet", "q", false, "say nothing but errors")
+	flags.BoolVarP(&s.verbose, "verbose", "v", false, "say more")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.Wrap(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), err)
+	})
+	root.AddCommand(newPack(s), newPlan(s), newVenv(s), newRun(s), newBase(s), newVersion(s))
+	return root
+}
+
+// arguments makes a cobra argument check an error of kind Usage.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return fault.Wrap(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), err)
+		}
+		return nil
+	}
+}
+
+// environment reads the environment once.
+func (s *streams) environment() (config.Environment, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = ""
+	}
+	return config.ReadEnvironment(s.getenv, dir)
+}
+
+// project is the directory that a command works on: its argument, else the working directory.
+func project(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"vpk/internal/pack"
+)
+
+type runOptions struct {
+	selection selectionFlags
+	sources   sourceFlags
+	image     imageFlags
+	env       []string
+}
+
+func newRun(s *streams) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [IMAGE | PROJECT] [-- ARG...]",
+		Short: "Start a packed image without a container engine",
+		Long: `Start an image (oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE) or a project, which is packed first, in
+a throwaway container: its root read-only, /tmp empty and writable, the host's network. Its user is mapped
+to the caller; owners of files are not reproduced. ARGs replace the image's Cmd.
+
+It is for trying an image where there is no container engine, not for running it in production.`,
+		Example: "  vpk run oci:image\n  vpk run . -- python -V",
+		Args: func(cmd *cobra.Command, args []string) error {
+			n := len(args)
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				n = dash
+			}
+			return arguments(cobra.MaximumNArgs(1))(cmd, args[:n])
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			what, rest := args, []string(nil)
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				what, rest = args[:dash], args[dash:]
+			}
+			return o.run(cmd, s, project(what), rest)
+		},
+	}
+	o.selection.add(cmd)
+	o.sources.add(cmd)
+	o.image.add(cmd)
+	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "set NAME=VALUE in the container (repeatable)")
+	return cmd
+}
+
+func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []string) error {
+	env, err := s.environment()
+	if err != nil {
+		return err
+	}
+	reporter, done := s.reporter()
+	defer done()
+	sources, err := o.sources.open(env, reporter)
+	if err != nil {
+		return err
+	}
+	defer sources.Close()
+
+	options := pack.RunOptions{Args: args, Env: o.env, Stdin: s.in, Stdout: s.out, Stderr: s.err, Started: done}
+	if pack.IsImage(what) {
+		options.Image = what
+		if err := o.image.merge(&options.Pack, env, options.Pack.ProjectConfig()); err != nil {
+			return err
+		}
+	} else {
+		p, err := pack.ReadProject(what)
+		if err != nil {
+			return err
+		}
+		options.Pack.Project = p
+		options.Pack.Selection = o.selection.merged(cmd, p.Config)
+		if err := o.image.merge(&options.Pack, env, p.Config); err != nil {
+			return err
+		}
+	}
+	err = pack.Run(cmd.Context(), sources, options)
+	var exited interface {
+		error
+		ExitCode() int
+	}
+	if errors.As(err, &exited) && exited.ExitCode() > 0 {
+		return exitStatus(exited.ExitCode())
+	}
+	return err
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"vpk/internal/config"
+	"vpk/internal/pack"
+)
+
+// selectionFlags are the words that choose packages from the lock: uv's.
+type selectionFlags struct {
+	pack.Selection
+	locked bool
+}
+
+func (f *selectionFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.Package, "package", "", "pack this member of the workspace")
+	flags.StringSliceVar(&f.Extras, "extra", nil, "include an extra (repeatable)")
+	flags.BoolVar(&f.AllExtras, "all-extras", false, "include all extras")
+	flags.StringSliceVar(&f.Groups, "group", nil, "include a dependency group (repeatable)")
+	flags.StringSliceVar(&f.NoGroups, "no-group", nil, "leave out a dependency group (repeatable)")
+	flags.StringSliceVar(&f.OnlyGroups, "only-group", nil, "include only this dependency group (repeatable)")
+	flags.BoolVar(&f.AllGroups, "all-groups", false, "include all dependency groups")
+	flags.BoolVar(&f.NoDefaultGroups, "no-default-groups", false, "leave out tool.uv.default-groups")
+	flags.BoolVar(&f.Dev, "dev", false, "include the group dev, which is left out by default")
+	flags.BoolVar(&f.NoDev, "no-dev", false, "leave out the group dev, also when something else includes it")
+	flags.BoolVar(&f.locked, "locked", false, "refuse a lock that does not fit pyproject.toml (the default)")
+	flags.BoolVar(&f.Frozen, "frozen", false, "use the lock as it is, whatever pyproject.toml says")
+	cmd.MarkFlagsMutuallyExclusive("locked", "frozen")
+	cmd.MarkFlagsMutuallyExclusive("dev", "no-dev")
+}
+
+// merged is what the flags say, where they say nothing what [tool.vpk] says.
+func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) pack.Selection {
+	s := f.Selection
+	if s.Package == "" {
+		s.Package = file.Package
+	}
+	if !cmd.Flags().Changed("extra") {
+		s.Extras = file.Extras
+	}
+	if !cmd.Flags().Changed("group") {
+		s.Groups = file.Groups
+	}
+	return s
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"vpk/internal/pack"
+)
+
+type venvOptions struct {
+	selection selectionFlags
+	sources   sourceFlags
+
+	project  string
+	python   string
+	bytecode bool
+}
+
+func newVenv(s *streams) *cobra.Command {
+	var o venvOptions
+	cmd := &cobra.Command{
+		Use:   "venv DIR",
+		Short: "Write the virtual environment to a directory of this machine",
+		Long: `Write the same virtual environment that would be packed to DIR, planned for that place
+and for an interpreter of this machine, which it runs with.`,
+		Example: "  vpk venv .venv --python /usr/bin/python3.11",
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, args[0]) },
+	}
+	o.selection.add(cmd)
+	o.sources.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&o.project, "project", ".", "directory of the project")
+	flags.StringVar(&o.python, "python", "python3", "interpreter of the environment: a path or a name in PATH")
+	flags.BoolVar(&o.bytecode, "bytecode", false, "compile bytecode (checked-hash)")
+	return cmd
+}
+
+func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
+	env, err := s.environment()
+	if err != nil {
+		return err
+	}
+	p, err := pack.ReadProject(o.project)
+	if err != nil {
+		return err
+	}
+	reporter, done := s.reporter()
+	defer done()
+	sources, err := o.sources.open(env, reporter)
+	if err != nil {
+		return err
+	}
+	defer sources.Close()
+	result, err := pack.Venv(cmd.Context(), sources, pack.VenvOptions{
+		Project:   p,
+		Selection: o.selection.merged(cmd, p.Config),
+		Dir:       dir,
+		Python:    o.python,
+		Bytecode:  o.bytecode,
+	})
+	done()
+	if err != nil {
+		return err
+	}
+	if !s.quiet {
+		fmt.Fprintf(s.err, "installed %d packages with %s\n", len(result.Packages), result.Python)
+	}
+	_, err = fmt.Fprintln(s.out, result.Dir)
+	return err
+}

@@ -1,0 +1,88 @@
+// Package vpk holds the test of the import graph: data flows one way, and a reader can rely on it.
+package vpk
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// anyone may be imported by everyone: leaves without a view of the whole.
+var anyone = []string{
+	"lockfile/pep440", "lockfile/pep508", "wheel/tag", "venv/tree", "internal/cas", "internal/fault", "internal/progress", "internal/transport",
+}
+
+// rooms lists what each package may import of this module beside what anyone may. A package that is not listed is an error.
+var rooms = map[string][]string{
+	"lockfile/pep440":    {},
+	"lockfile/pep508":    {},
+	"lockfile/pyproject": {},
+	"lockfile":           {"lockfile/pyproject"},
+	"wheel/tag":          {},
+	"wheel":              {},
+	"venv/tree":          {},
+	"venv/project":       {},
+	"venv":               {"wheel"},
+	"pyc":                {},
+	"layer/base":         {},
+	"layer":              {},
+	"internal/cas":       {},
+	"internal/fault":     {},
+	"internal/progress":  {},
+	"internal/transport": {},
+	"internal/config":    {},
+	"internal/sandbox":   {},
+	"internal/testwheel": {},
+	"internal/pack": {
+		"internal/config", "internal/sandbox", "layer", "layer/base", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel",
+	},
+	"cmd/vpk": {"internal/config", "internal/pack", "internal/sandbox", "layer"},
+}
+
+// leaves import no room; of the module they import only each other, and these not even all of that.
+var leaves = map[string][]string{
+	"lockfile/pep440":   {},
+	"lockfile/pep508":   {"lockfile/pep440"},
+	"wheel/tag":         {},
+	"venv/tree":         {},
+	"internal/cas":      {},
+	"internal/fault":    {},
+	"internal/progress": {},
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
+		pkg = strings.TrimPrefix(pkg, "vpk/")
+		if pkg == "vpk" {
+			continue
+		}
+		allowed, ok := rooms[pkg]
+		if !ok {
+			t.Errorf("%s is not in the list of rooms", pkg)
+			continue
+		}
+		seen[pkg] = true
+		allowed = slices.Concat(allowed, anyone)
+		if only, ok := leaves[pkg]; ok {
+			allowed = only
+		}
+		for imported := range strings.FieldsSeq(imports) {
+			imported, ours := strings.CutPrefix(imported, "vpk/")
+			if ours && !slices.Contains(allowed, imported) {
+				t.Errorf("%s imports %s", pkg, imported)
+			}
+		}
+	}
+	for pkg := range rooms {
+		if !seen[pkg] {
+			t.Errorf("%s is in the list of rooms and does not exist", pkg)
+		}
+	}
+}

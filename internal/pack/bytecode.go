@@ -1,0 +1,178 @@
+package pack
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"vpk/internal/fault"
+	"vpk/internal/progress"
+	"vpk/internal/sandbox"
+	"vpk/layer/base"
+	"vpk/pyc"
+	"vpk/venv/tree"
+)
+
+// compiler makes the bytecode of one environment's parts and keeps count. It may be used from any goroutine.
+type compiler struct {
+	pyc      *pyc.Compiler
+	mode     pyc.Invalidation // of wheels
+	reporter progress.Reporter
+
+	mu     sync.Mutex
+	counts Bytecode
+}
+
+// newCompiler makes a compiler whose processes are started by launch, when they are needed.
+func newCompiler(ctx context.Context, s *Sources, mode pyc.Invalidation, o pyc.Options) *compiler {
+	o.Workers = runtime.GOMAXPROCS(0)
+	return &compiler{pyc: pyc.New(ctx, s.cache, o), mode: mode, reporter: s.reporter}
+}
+
+// baseCompiler compiles with the interpreter of a base image in a sandbox. Nothing is unpacked and no sandbox chosen before
+// something really has to be compiled.
+func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string) *compiler {
+	var c *compiler
+	type place struct {
+		box  sandbox.Sandbox
+		root string
+	}
+	command := func(root string, args, env []string) sandbox.Command {
+		return sandbox.Command{
+			Root: root, RootID: b.Digest.String(), Args: append([]string{b.Facts.Interpreter}, args...), Env: env, Profile: sandbox.Compile,
+		}
+	}
+	open := sync.OnceValues(func() (place, error) {
+		root, err := b.Root(ctx)
+		if err != nil {
+			return place{}, err
+		}
+		args, env := pyc.Arguments()
+		args = append(slices.Clone(args[:len(args)-1]), "import sys")
+		box, err := sandbox.Choose(ctx, sandbox.Options{Choice: choice, Cache: s.cache, BootID: bootID(), Trial: command(root, args, env)})
+		if err != nil {
+			return place{}, fmt.Errorf("compile bytecode: %w", err)
+		}
+		c.mu.Lock()
+		c.counts.Sandbox = box.Name()
+		c.mu.Unlock()
+		return place{box, root}, nil
+	})
+	c = newCompiler(ctx, s, pyc.UncheckedHash, pyc.Options{
+		Root: b.Digest.String(),
+		Launch: func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (pyc.Process, error) {
+			p, err := open()
+			if err != nil {
+				return nil, err
+			}
+			cmd := command(p.root, args, env)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+			return p.box.Start(ctx, cmd)
+		},
+		Accept: func(i pyc.Interpreter) error {
+			p, err := open()
+			if err != nil {
+				return err
+			}
+			return isInterpreter(i, b.Facts, p.root)
+		},
+	})
+	return c
+}
+
+// isInterpreter proves that what compiles is the base's interpreter, whoever started it: each piece of its sys.version (version, build,
+// compiler) is in the base's program, or in a library next to the standard library.
+func isInterpreter(i pyc.Interpreter, facts base.Facts, root string) error {
+	mismatch := fault.New(fault.Sandbox, "compile with the base's own interpreter: --sandbox auto",
+		"the interpreter that compiles is %q, the base image's is %s", i.Version, facts.Target.Python)
+	if !strings.HasPrefix(i.Version, facts.Target.Python.Full) {
+		return mismatch
+	}
+	pieces := strings.FieldsFunc(i.Version, func(r rune) bool { return strings.ContainsRune("()[],\n", r) })
+	for _, name := range slices.Concat([]string{facts.Interpreter}, facts.Loaded) {
+		if name != facts.Interpreter && !strings.Contains(filepath.Base(name), "libpython") {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			return fault.Wrap(fault.Base, "", fmt.Errorf("read the base's interpreter: %w", err))
+		}
+		if !slices.ContainsFunc(pieces, func(piece string) bool {
+			piece = strings.TrimSpace(piece)
+			return piece != "" && !bytes.Contains(data, []byte(piece))
+		}) {
+			return nil
+		}
+	}
+	return mismatch
+}
+
+// bootID names the boot of this host, "" where the system does not say.
+func bootID() string {
+	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// wheel compiles the modules of a wheel.
+func (c *compiler) wheel(ctx context.Context, part tree.Part) (tree.Part, error) {
+	return c.compile(ctx, part, c.mode)
+}
+
+// project compiles the project's modules: checked against their source when they are imported, so that a file which is mounted
+// over one of them counts. Bytecode that the project brings along stays as it is.
+func (c *compiler) project(ctx context.Context, part tree.Part) (tree.Part, error) {
+	made, err := c.compile(ctx, part, pyc.CheckedHash)
+	if err != nil {
+		return tree.Part{}, err
+	}
+	made.Entries = slices.DeleteFunc(made.Entries, func(e tree.Entry) bool {
+		_, found := slices.BinarySearchFunc(part.Entries, e.Path, func(e tree.Entry, path string) int { return cmp.Compare(e.Path, path) })
+		return found
+	})
+	return made, nil
+}
+
+func (c *compiler) compile(ctx context.Context, part tree.Part, mode pyc.Invalidation) (tree.Part, error) {
+	result, err := c.pyc.Compile(ctx, part, mode)
+	if err != nil {
+		return tree.Part{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts.Modules += len(result.Part.Entries)
+	for _, f := range result.Failures {
+		c.counts.Failures = append(c.counts.Failures, ModuleReport{Path: f.Path, Reason: f.Reason})
+		if f.Died {
+			c.reporter.Note("no bytecode for %s: %s", f.Path, f.Reason)
+		} else {
+			c.reporter.Detail("no bytecode for %s: %s", f.Path, f.Reason)
+		}
+	}
+	return result.Part, nil
+}
+
+// finish ends the processes and gives the counts.
+func (c *compiler) finish(ctx context.Context) (Bytecode, error) {
+	err := c.pyc.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slices.SortFunc(c.counts.Failures, func(a, b ModuleReport) int { return cmp.Compare(a.Path, b.Path) })
+	if c.counts.Modules > 0 {
+		i, idErr := c.pyc.Interpreter(ctx)
+		c.counts.Interpreter = i.ID()
+		err = errors.Join(err, idErr)
+	}
+	return c.counts, err
+}

@@ -1,0 +1,24 @@
+// Package pack is the whole story of `vpk pack`, and of the commands that share parts of it, told in steps; what a step
+// does lives in the rooms.
+//
+// The order is: read the project and its lock, open the base, select for the base's target, fetch the wheels and make
+// their parts side by side, join the parts, compile bytecode, decide the image's configuration, build the layers, put the
+// image together, deliver. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
+// lock before the network is touched, a command that does not exist before a layer is built.
+//
+// Places in the image: the environment is /app/.venv, the project's files are below /app. Files of dependencies have one
+// constant time, whatever SOURCE_DATE_EPOCH says, so that their layer is the same in every build.
+//
+// Nothing here reads the environment or the clock of the machine but to measure: both come in as options.
+package pack
+
+import "time"
+
+// Places in the image.
+const (
+	appDir = "/app"
+	prefix = "/app/.venv"
+)
+
+// dependencyTime is the modification time of what comes from wheels: 1980-01-01, the first that the zip format can hold.
+var dependencyTime = time.Unix(315532800, 0).UTC()

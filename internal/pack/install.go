@@ -1,0 +1,123 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"vpk/internal/config"
+	"vpk/lockfile"
+	"vpk/venv"
+	"vpk/venv/project"
+	"vpk/venv/tree"
+	"vpk/wheel"
+)
+
+// fetchLimit is how many wheels are on their way at once. It bounds open files; connections have a limit of their own.
+const fetchLimit = 32
+
+// wheels are the packages of an environment, in the selection's order, with their archives open.
+type wheels struct {
+	installed []venv.Installed
+	archives  []*wheel.Wheel
+}
+
+func (w *wheels) close() error {
+	var errs []error
+	for _, a := range w.archives {
+		if a != nil {
+			errs = append(errs, a.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// installWheels fetches each wheel, plans its part and, unless compile is nil, compiles its bytecode, side by side. All
+// wheels that are at fault are reported.
+func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *lockfile.Selection, compile *compiler) (*wheels, error) {
+	w := &wheels{
+		installed: make([]venv.Installed, len(selection.Packages)),
+		archives:  make([]*wheel.Wheel, len(selection.Packages)),
+	}
+	errs := make([]error, len(selection.Packages))
+	var g errgroup.Group
+	g.SetLimit(fetchLimit)
+	for i, p := range selection.Packages {
+		g.Go(func() error {
+			errs[i] = w.install(ctx, s, spec, p, i, compile)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	err := errors.Join(errs...)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+// install fills the slot of one package.
+func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lockfile.Selected, slot int, compile *compiler) error {
+	archive, err := s.wheels.Fetch(ctx, wheel.Ref{
+		Filename: p.Wheel.Filename,
+		URL:      p.Wheel.URL,
+		Path:     p.Wheel.Path,
+		Hash:     wheel.Hash(p.Wheel.Hash),
+		Size:     p.Wheel.Size,
+	})
+	if err != nil {
+		return err
+	}
+	w.archives[slot] = archive
+	installed, err := venv.Install(spec, venv.Package{Name: p.Package.Name, Version: p.Package.Version.String(), Wheel: archive})
+	if err != nil {
+		return err
+	}
+	installed.Rank = p.Rank
+	if compile != nil {
+		if installed.Bytecode, err = compile.wheel(ctx, installed.Part); err != nil {
+			return err
+		}
+	}
+	w.installed[slot] = installed
+	return nil
+}
+
+// environmentParts are the parts of an environment whose wheels are installed.
+func environmentParts(spec venv.Spec, w *wheels, c config.File) ([]tree.Part, []venv.Collision, error) {
+	skeleton, err := venv.Skeleton(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	policy := venv.Report
+	if c.Collisions == "error" {
+		policy = venv.Refuse
+	}
+	return venv.Join(skeleton, w.installed, policy)
+}
+
+// projectPart is the part of the project's own files, less what this run writes.
+func projectPart(ctx context.Context, p *Project, d Deliveries) (tree.Part, error) {
+	dir, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return tree.Part{}, err
+	}
+	ignore, err := project.ReadIgnore(dir)
+	if err != nil {
+		return tree.Part{}, err
+	}
+	options := project.Options{Ignore: ignore, Include: p.Config.Include, Exclude: p.Config.Exclude, Dest: appDir}
+	for _, out := range d.Outputs {
+		path, err := filepath.Abs(out.Path)
+		if err != nil {
+			return tree.Part{}, err
+		}
+		options.Outputs = append(options.Outputs, path)
+	}
+	return project.Files(ctx, dir, options)
+}

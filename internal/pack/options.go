@@ -1,0 +1,46 @@
+package pack
+
+import (
+	"time"
+
+	"vpk/internal/config"
+	"vpk/layer"
+	"vpk/lockfile"
+	"vpk/lockfile/pyproject"
+)
+
+// Project is a project as its files say, before anything is chosen from it.
+type Project struct {
+	Dir      string // as named by the user
+	Manifest *pyproject.Project
+	Config   config.File
+	Lock     *lockfile.Lock // nil after ReadManifest
+}
+
+// Selection is what the command line says of packages. DefaultGroups are filled in from the project's pyproject.toml.
+type Selection struct {
+	lockfile.Request
+	Frozen bool // do not compare the lock with pyproject.toml
+}
+
+// Options of Pack, Plan and PinBase.
+type Options struct {
+	Project   *Project
+	Selection Selection
+
+	Base     string // reference
+	Arch     string // OCI architecture, "" for the host's
+	Bytecode bool
+	Sandbox  string // as --sandbox
+	Created  time.Time
+
+	Tags       []string
+	Deliveries Deliveries
+}
+
+// Deliveries says where an image goes.
+type Deliveries struct {
+	Push    bool
+	Load    string // engine, "auto", or "" for not
+	Outputs []layer.Output
+}

@@ -1,0 +1,152 @@
+package pack
+
+import (
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"vpk/layer"
+)
+
+// Result is the report of a pack.
+type Result struct {
+	// Reference is the digest reference of the image: NAME@sha256:… with the first tag's name, else sha256:….
+	Reference  string       `json:"reference"`
+	Digest     string       `json:"digest"`
+	Tags       []string     `json:"tags,omitempty"`
+	Platform   string       `json:"platform"`
+	Base       BaseReport   `json:"base"`
+	Packages   []Package    `json:"packages"`
+	Layers     []Layer      `json:"layers"`
+	Bytecode   Bytecode     `json:"bytecode"`
+	Collisions []Collision  `json:"collisions,omitempty"`
+	Deliveries []string     `json:"deliveries"`
+	Steps      []StepReport `json:"steps"`
+	Seconds    float64      `json:"seconds"`
+}
+
+// BaseReport says which base an image stands on.
+type BaseReport struct {
+	Name        string `json:"name"`
+	Digest      string `json:"digest"`
+	Interpreter string `json:"interpreter"`
+	Python      string `json:"python"`
+	Glibc       string `json:"glibc"`
+}
+
+// Package is one package of a plan or a report.
+type Package struct {
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	Source  string   `json:"source"`
+	File    string   `json:"file"`
+	URL     string   `json:"url,omitempty"`
+	Size    int64    `json:"size"`
+	Hashes  []string `json:"hashes"`
+	// Cached says that nothing was downloaded for it; only a pack knows.
+	Cached bool `json:"cached,omitempty"`
+}
+
+// Layer is one layer that vpk adds.
+type Layer struct {
+	Name    string `json:"name"`
+	Digest  string `json:"digest"`
+	DiffID  string `json:"diff_id"`
+	Size    int64  `json:"size"`
+	TarSize int64  `json:"tar_size"`
+	Cached  bool   `json:"cached"`
+}
+
+// Bytecode says what became of the modules.
+type Bytecode struct {
+	Sandbox     string         `json:"sandbox,omitempty"` // empty when nothing had to be compiled
+	Interpreter string         `json:"interpreter,omitempty"`
+	Modules     int            `json:"modules"`
+	Failures    []ModuleReport `json:"failures,omitempty"`
+}
+
+// ModuleReport is a module without bytecode.
+type ModuleReport struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// Collision is a path that two wheels claim with different content.
+type Collision struct {
+	Path  string `json:"path"`
+	Owner string `json:"owner"`
+	Loser string `json:"loser"`
+}
+
+// result reports what was made, and what the deliveries said.
+func (i *image) result(names []name.Tag, said []string, clock *clock) *Result {
+	facts := i.base.Facts
+	r := &Result{
+		Reference: i.digest.String(),
+		Digest:    i.digest.String(),
+		Platform:  i.base.Platform.String(),
+		Base: BaseReport{
+			Name:        i.base.Ref.String(),
+			Digest:      i.base.Digest.String(),
+			Interpreter: facts.Interpreter,
+			Python:      facts.Target.Python.String(),
+			Glibc:       facts.Target.Glibc.String(),
+		},
+		Packages:   packages(i.selection),
+		Bytecode:   i.bytecode,
+		Deliveries: said,
+		Steps:      clock.steps,
+		Seconds:    clock.total(),
+	}
+	for n, tag := range names {
+		if n == 0 {
+			r.Reference = tag.Context().String() + "@" + r.Digest
+		}
+		r.Tags = append(r.Tags, tag.String())
+	}
+	for n := range r.Packages {
+		r.Packages[n].Cached = i.wheels.archives[n].Cached
+	}
+	for _, c := range i.collisions {
+		r.Collisions = append(r.Collisions, Collision(c))
+	}
+	for _, l := range i.layers {
+		r.Layers = append(r.Layers, layerReport(l))
+	}
+	return r
+}
+
+func layerReport(l *layer.Layer) Layer {
+	// The three are fields of a layer that is built: v1.Layer's errors are for others.
+	digest, _ := l.Digest()
+	diffID, _ := l.DiffID()
+	size, _ := l.Size()
+	tarSize, _ := l.UncompressedSize()
+	return Layer{Name: l.Name(), Digest: digest.String(), DiffID: diffID.String(), Size: size, TarSize: tarSize, Cached: l.Cached()}
+}
+
+// StepReport is how long one step took.
+type StepReport struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+// clock measures steps. It is the one reader of the machine's clock here, and what it reads enters reports alone.
+type clock struct {
+	start, last time.Time
+	steps       []StepReport
+}
+
+func newClock() *clock {
+	now := time.Now()
+	return &clock{start: now, last: now}
+}
+
+// step ends the step that is named.
+func (c *clock) step(name string) {
+	now := time.Now()
+	c.steps = append(c.steps, StepReport{name, now.Sub(c.last).Seconds()})
+	c.last = now
+}
+
+func (c *clock) total() float64 { return c.last.Sub(c.start).Seconds() }

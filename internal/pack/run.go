@@ -1,0 +1,179 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"vpk/internal/config"
+	"vpk/internal/fault"
+	"vpk/internal/sandbox"
+	"vpk/layer/base"
+)
+
+// RunOptions of Run.
+type RunOptions struct {
+	// Image is a reference to start; without one the project of Pack is packed and started.
+	Image string
+	Pack  Options
+	// Args replace the image's Cmd. Env is added to the image's environment, NAME=VALUE.
+	Args, Env      []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Started is called when nothing more will be reported.
+	Started func()
+}
+
+// ProjectConfig is the configuration of the project to pack, empty when there is none.
+func (o Options) ProjectConfig() config.File {
+	if o.Project == nil {
+		return config.File{}
+	}
+	return o.Project.Config
+}
+
+// IsImage says whether a word names an image on disk and not a project.
+func IsImage(word string) bool {
+	for _, scheme := range []string{"oci:", "oci-archive:", "docker-archive:"} {
+		if strings.HasPrefix(word, scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// Run starts an image in the throwaway container and waits for its end. Its error is a *sandbox.ExitError when the program
+// ended with another status than 0.
+func Run(ctx context.Context, s *Sources, o RunOptions) (err error) {
+	img, done, err := o.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	c, err := img.ConfigFile()
+	if err != nil {
+		return fault.Wrap(fault.Base, "", fmt.Errorf("read image: %w", err))
+	}
+	root, err := s.cache.TempDir("run")
+	if err != nil {
+		return fault.Wrap(fault.Delivery, "", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+	if err := base.UnpackImage(ctx, img, root); err != nil {
+		return err
+	}
+	cmd, err := o.command(c, root)
+	if err != nil {
+		return err
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		return err
+	}
+	cmd.RootID = digest.String()
+	trial := cmd
+	trial.Args = []string{"/app/.venv/bin/python", "-c", ""}
+	trial.Stdin, trial.Stdout, trial.Stderr = nil, nil, nil
+	box, err := sandbox.Choose(ctx, sandbox.Options{Choice: o.Pack.Sandbox, Cache: s.cache, BootID: bootID(), Trial: trial})
+	if err != nil {
+		return fmt.Errorf("run image: %w", err)
+	}
+	if os.Getuid() != 0 {
+		s.reporter.Detail("owners of files are not reproduced: all belong to the image's user")
+	}
+	o.Started()
+	process, err := box.Start(ctx, cmd)
+	if err != nil {
+		return fmt.Errorf("run image: %w", err)
+	}
+	return process.Wait()
+}
+
+// open gives the image; done must be called after its last use.
+func (o RunOptions) open(ctx context.Context, s *Sources) (img v1.Image, done func() error, err error) {
+	if o.Image == "" {
+		built, err := build(ctx, s, o.Pack, newClock())
+		if err != nil {
+			return nil, nil, err
+		}
+		return built.v1, built.close, nil
+	}
+	ref, err := base.ParseRef(o.Image)
+	if err != nil {
+		return nil, nil, err
+	}
+	img, err = base.Load(ctx, ref, s.baseOptions(o.Pack.Arch))
+	return img, func() error { return nil }, err
+}
+
+// command is what the image's config says to start.
+func (o RunOptions) command(c *v1.ConfigFile, root string) (sandbox.Command, error) {
+	cmd := sandbox.Command{
+		Root: root, Args: slices.Clone(c.Config.Entrypoint), Env: slices.Clone(c.Config.Env), Dir: c.Config.WorkingDir, Profile: sandbox.Run,
+		Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr,
+	}
+	if len(o.Args) > 0 {
+		cmd.Args = append(cmd.Args, o.Args...)
+	} else {
+		cmd.Args = append(cmd.Args, c.Config.Cmd...)
+	}
+	if len(cmd.Args) == 0 {
+		return cmd, fault.New(fault.Usage, "name a command after --", "run image: it says nothing to run")
+	}
+	for _, kv := range o.Env {
+		name, _, ok := strings.Cut(kv, "=")
+		if !ok || name == "" {
+			return cmd, fault.New(fault.Usage, "write -e NAME=VALUE", "environment entry %q is not NAME=VALUE", kv)
+		}
+		cmd.Env = slices.DeleteFunc(cmd.Env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		cmd.Env = append(cmd.Env, kv)
+	}
+	if value(cmd.Env, "HOME") == "" {
+		cmd.Env = append(cmd.Env, "HOME=/tmp")
+	}
+	var err error
+	cmd.UID, cmd.GID, err = user(c.Config.User, root)
+	return cmd, err
+}
+
+// user reads the user of an image: UID[:GID] in numbers, or a name that the image's passwd has.
+func user(s, root string) (uid, gid int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	name, group, hasGroup := strings.Cut(s, ":")
+	uid, err = strconv.Atoi(name)
+	if err != nil || !hasGroup {
+		passwd, readErr := os.ReadFile(filepath.Join(root, "etc/passwd"))
+		if readErr != nil && err != nil {
+			return 0, 0, fault.New(fault.Usage, "", "run image: user %q: %w", s, readErr)
+		}
+		for line := range strings.Lines(string(passwd)) {
+			f := strings.Split(strings.TrimSpace(line), ":")
+			if len(f) < 4 || f[0] != name && f[2] != name {
+				continue
+			}
+			u, uerr := strconv.Atoi(f[2])
+			g, gerr := strconv.Atoi(f[3])
+			if uerr == nil && gerr == nil {
+				uid, gid, err = u, g, nil
+				break
+			}
+		}
+	}
+	if err == nil && hasGroup {
+		gid, err = strconv.Atoi(group)
+	}
+	if err != nil {
+		return 0, 0, fault.New(fault.Usage, "set user to UID:GID", "run image: user %q is not known in the image", s)
+	}
+	return uid, gid, nil
+}
