@@ -203,7 +203,7 @@ func TestBadFiles(t *testing.T) {
 	top := t.TempDir()
 	root := filepath.Join(top, "project")
 	write(t, root, "app.py", "absolute -> /etc/passwd", "inner -> "+filepath.Join(root, "app.py"), "leaving -> ../secret",
-		"sub/hidden -> way/../../../secret", "sub/way -> .", "loop -> loop", "\xff\xfe.py", "bad\xff/x", "skipped/leaving -> ../../secret", "through -> app.py/x")
+		"sub/hidden -> way/../../../secret", "sub/way -> .", "loop -> loop", "bytes -> b\xff", "\xff\xfe.py", "bad\xff/x", "skipped/leaving -> ../../secret", "through -> app.py/x")
 	write(t, top, "secret")
 	if err := syscall.Mkfifo(filepath.Join(root, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
@@ -218,9 +218,10 @@ func TestBadFiles(t *testing.T) {
 		t.Fatalf("error = %v, kind %v", err, fault.KindOf(err))
 	}
 	want := fmt.Sprintf(`read project %q: "\xff\xfe.py": its name is not UTF-8
-"absolute": it is a link to "/etc/passwd", an absolute path
+"absolute": it is a link to "/etc/passwd", not a relative path in UTF-8
 "bad\xff": its name is not UTF-8
-"inner": it is a link to %q, an absolute path
+"bytes": it is a link to "b\xff", not a relative path in UTF-8
+"inner": it is a link to %q, not a relative path in UTF-8
 "leaving": it is a link to "../secret", which cannot be followed inside the project: path escapes from parent
 "loop": it is a link to "loop", which cannot be followed inside the project: too many levels of symbolic links
 "pipe": it is a named pipe, not a file

@@ -93,8 +93,8 @@ func (w *walk) link(p string) {
 		w.problem(p, "cannot be read: %v", reason(err))
 		return
 	}
-	if path.IsAbs(target) {
-		w.problem(p, "it is a link to %q, an absolute path", target)
+	if path.IsAbs(target) || !utf8.ValidString(target) {
+		w.problem(p, "it is a link to %q, not a relative path in UTF-8", target)
 		return
 	}
 	if _, err := w.root.Stat(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
