@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"vpk/internal/fault"
 )
@@ -101,8 +102,8 @@ func (s *search) index(ctx context.Context, doc document, outermost v1.Hash, dep
 
 func (s *search) descriptor(ctx context.Context, desc v1.Descriptor, outermost v1.Hash, depth int) error {
 	switch {
-	case desc.ArtifactType != "" || desc.Annotations["vnd.docker.reference.type"] != "":
-		return nil // an attestation or another artifact
+	case desc.ArtifactType != "" && !isImageConfig(types.MediaType(desc.ArtifactType)), desc.Annotations["vnd.docker.reference.type"] != "":
+		return nil // an attestation or another artifact; some tools give an image's descriptor its config's type
 	case desc.Platform != nil && desc.Platform.OS == "unknown":
 		return nil
 	case desc.Platform != nil && desc.Platform.Architecture != "" && !matches(*desc.Platform, s.want):
@@ -119,7 +120,7 @@ func (s *search) descriptor(ctx context.Context, desc v1.Descriptor, outermost v
 	if doc.index != nil {
 		return s.index(ctx, doc, outermost, depth+1)
 	}
-	if desc.Platform == nil && !hasImageConfig(doc.manifest) {
+	if desc.Platform == nil && !isImageConfig(doc.manifest.Config.MediaType) {
 		return nil
 	}
 	c, err := readImage(ctx, s.src, doc)

@@ -74,15 +74,15 @@ func parseDocument(raw []byte) (document, error) {
 	return doc, nil
 }
 
-// hasImageConfig says whether a manifest is an image's and not an artifact's.
-func hasImageConfig(m *v1.Manifest) bool {
-	return m.Config.MediaType == types.OCIConfigJSON || m.Config.MediaType == types.DockerConfigJSON
+// isImageConfig tells the config of an image from that of an artifact.
+func isImageConfig(t types.MediaType) bool {
+	return t == types.OCIConfigJSON || t == types.DockerConfigJSON
 }
 
 // checkManifest proves that a manifest is of an image that can be read.
 func checkManifest(doc document) error {
 	m := doc.manifest
-	if !hasImageConfig(m) {
+	if !isImageConfig(m.Config.MediaType) {
 		return broken("%s is not an image: its config is %q", doc.digest, m.Config.MediaType)
 	}
 	if len(m.Layers) == 0 || len(m.Layers) > MaxLayers {
