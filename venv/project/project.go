@@ -13,9 +13,9 @@
 // path alone: `!samples/image`.
 //
 // Files keep the executable bit alone. Links are kept as they are if they stay inside the project, even when they lead
-// to nothing; a link that is absolute or leaves the project is an error, and so are sockets, pipes and devices, names that are not
-// UTF-8, and whatever cannot be read: all of them are reported at once. Directories left empty by the filter, or empty
-// from the start, are not packed: git does not keep them, so they differ between two checkouts of one commit.
+// to nothing. An error, all of them reported at once, are: links that are absolute or leave the project, sockets, pipes
+// and devices, names that are not UTF-8, and whatever cannot be read. Directories left empty by the filter, or empty from
+// the start, are not packed: git does not keep them, so they differ between two checkouts of one commit.
 //
 // The content of each file is hashed while planning. A file that is different when it is read later is an error then.
 //

@@ -66,8 +66,17 @@ func WriteDir(ctx context.Context, t Tree, dir string, o WriteOptions) error {
 	return fault.New(fault.Usage, "name a new or empty directory", "write directory %q: it is not empty", dir)
 }
 
-// disk is an error of the file system.
-func disk(what string, err error) error { return fault.New(fault.Delivery, "", "%s: %w", what, err) }
+// disk is an error of the file system that is written to.
+func disk(what string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		hint = "free some space there, or choose another directory"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
+		hint = "choose a directory that you may write to"
+	}
+	return fault.New(fault.Delivery, hint, "%s: %w", what, err)
+}
 
 type state int
 
