@@ -6,7 +6,8 @@
 // a file is named, older names of keys, dynamic versions. Keys that it does not know are read over, but for those of a
 // conflict, where uv refuses them too. It makes uv's structural checks: identities and edges that occur twice, edges that
 // lead nowhere or to several packages, hashes that must or must not be there, wheels of another version than their
-// package. Further, where uv waits until it installs, a hash must be one. Problems are told all at once, with their lines.
+// package. Further, where uv waits until it installs, a hash must be one and only a source tree may lack a version.
+// Problems are told all at once, with their lines.
 //
 // Not kept: times of upload, zstd copies of wheels, exclude-newer-package.
 //

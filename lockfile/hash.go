@@ -1,7 +1,6 @@
 package lockfile
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -14,21 +13,33 @@ type Hash struct {
 	Hex string
 }
 
-// digestBytes are the lengths of the digests that uv knows (crates/uv-pypi-types HashAlgorithm).
-var digestBytes = map[string]int{"md5": 16, "sha256": 32, "sha384": 48, "sha512": 64, "blake2b": 32}
+// digestSize is the length in bytes of the digests that uv knows (crates/uv-pypi-types HashAlgorithm), 0 for others.
+func digestSize(algorithm string) int {
+	switch algorithm {
+	case "md5":
+		return 16
+	case "sha256", "blake2b":
+		return 32
+	case "sha384":
+		return 48
+	case "sha512":
+		return 64
+	}
+	return 0
+}
 
 // ParseHash reads "algorithm:hex".
 func ParseHash(s string) (Hash, error) {
-	algorithm, digest, ok := strings.Cut(s, ":")
-	size, known := digestBytes[algorithm]
-	if !ok || !known {
+	algorithm, digest, _ := strings.Cut(s, ":")
+	size := digestSize(algorithm)
+	if size == 0 {
 		return Hash{}, fmt.Errorf("parse hash %q: want ALGORITHM:HEX with md5, sha256, sha384, sha512 or blake2b", s)
 	}
-	digest = strings.ToLower(digest)
-	if b, err := hex.DecodeString(digest); err != nil || len(b) != size {
+	// Trimming digits leaves something if there is anything else.
+	if len(digest) != 2*size || strings.Trim(digest, "0123456789abcdefABCDEF") != "" {
 		return Hash{}, fmt.Errorf("parse hash %q: want %d hexadecimal digits", s, 2*size)
 	}
-	return Hash{Algorithm: algorithm, Hex: digest}, nil
+	return Hash{Algorithm: algorithm, Hex: strings.ToLower(digest)}, nil
 }
 
 // IsZero tells a missing hash.

@@ -128,8 +128,12 @@ func (g *graph) selection(target tag.Target, req Request) (*Selection, error) {
 	return s, nil
 }
 
+// compareNodes orders by name; what follows only matters for two of one name, which are refused in the end.
 func compareNodes(a, b *node) int {
-	return cmp.Or(cmp.Compare(a.pkg.Name, b.pkg.Name), cmp.Compare(a.index, b.index))
+	if c := cmp.Compare(a.pkg.Name, b.pkg.Name); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.pkg.describe(), b.pkg.describe()), cmp.Compare(a.index, b.index))
 }
 
 // oneVersion refuses two versions of a name. uv itself installs both where an extra that is activated by a group conflicts

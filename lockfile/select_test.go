@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"pgregory.net/rapid"
 
 	"vpk/internal/fault"
 	"vpk/lockfile"
@@ -214,7 +215,7 @@ func TestSelect(t *testing.T) {
 }
 
 // checkRanks wants ranks to be a permutation of the packages.
-func checkRanks(t testing.TB, s *lockfile.Selection) {
+func checkRanks(t rapid.TB, s *lockfile.Selection) {
 	t.Helper()
 	seen := map[int]bool{}
 	for _, p := range s.Packages {
@@ -222,6 +223,40 @@ func checkRanks(t testing.TB, s *lockfile.Selection) {
 			t.Errorf("%s: rank %d of %d is out of range or there twice", p.Package, p.Rank, len(s.Packages))
 		}
 		seen[p.Rank] = true
+	}
+}
+
+// checkOrder wants every package before those that require it, unless it requires them in turn. No cycle may pass through
+// the root.
+func checkOrder(t rapid.TB, s *lockfile.Selection) {
+	t.Helper()
+	requiredBy := map[string][]string{}
+	for _, p := range s.Packages {
+		requiredBy[p.Package.Name] = p.RequiredBy
+	}
+	reaches := func(from, to string) bool { // along requiredBy
+		seen := map[string]bool{}
+		queue := []string{from}
+		for i := 0; i < len(queue); i++ {
+			for _, next := range requiredBy[queue[i]] {
+				if next == to {
+					return true
+				}
+				if !seen[next] {
+					seen[next] = true
+					queue = append(queue, next)
+				}
+			}
+		}
+		return false
+	}
+	for _, dependency := range s.Packages {
+		for _, dependant := range s.Packages {
+			a, b := dependency.Package.Name, dependant.Package.Name
+			if reaches(a, b) && !reaches(b, a) && dependency.Rank > dependant.Rank {
+				t.Errorf("%s (%d) comes after %s (%d), which requires it", a, dependency.Rank, b, dependant.Rank)
+			}
+		}
 	}
 }
 
@@ -235,7 +270,8 @@ func TestSelectLikeUV(t *testing.T) {
 	})
 }
 
-func compareWithUV(t *testing.T, uv *oracle, dir string, lock *lockfile.Lock, project *pyproject.Project, c selectCase) {
+// compareWithUV tells whether there was a selection to compare.
+func compareWithUV(t *testing.T, uv *oracle, dir string, lock *lockfile.Lock, project *pyproject.Project, c selectCase) bool {
 	t.Helper()
 	what := fmt.Sprintf("%s %s", c.target, strings.Join(c.flags, " "))
 	flags := uvFlags(c.flags)
@@ -246,13 +282,13 @@ func compareWithUV(t *testing.T, uv *oracle, dir string, lock *lockfile.Lock, pr
 		if fault.KindOf(err) != fault.Package || !strings.Contains(err.Error(), twice[0]) {
 			t.Errorf("%s: uv takes %v twice, we say %v", what, twice, err)
 		}
-		return
+		return false
 	}
 	if (err != nil) != (uvErr != nil) {
 		t.Errorf("%s: we say %v\nuv says %v", what, err, uvErr)
 	}
 	if err != nil || uvErr != nil {
-		return
+		return false
 	}
 	if diff := cmp.Diff(want, fileVersions(selection)); diff != "" {
 		t.Errorf("%s: uv - vpk +:\n%s", what, diff)
@@ -265,6 +301,7 @@ func compareWithUV(t *testing.T, uv *oracle, dir string, lock *lockfile.Lock, pr
 			t.Errorf("%s: %s: uv takes %s, we take %s", what, p.Package, want, p.Wheel.URL)
 		}
 	}
+	return true
 }
 
 // duplicateNames are the names that are in a list of "name version" more than once.

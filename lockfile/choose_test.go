@@ -1,0 +1,247 @@
+package lockfile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vpk/internal/fault"
+	"vpk/lockfile"
+	"vpk/lockfile/pep508"
+	"vpk/wheel/tag"
+)
+
+const demoHead = head + "@demo virtual\ndependencies = "
+
+// TestSelectNamesAllPackages wants each package that cannot be installed, with what is wrong and who wants it.
+func TestSelectNamesAllPackages(t *testing.T) {
+	text := expandLock(demoHead + `[
+    { name = "abi" }, { name = "archive" }, { name = "dir" }, { name = "fine" }, { name = "local" }, { name = "nothing" },
+    { name = "repo" }, { name = "source" },
+]
+@abi 1.0 cp311-cp311t-manylinux_2_17_x86_64 cp311-cp311d-win_amd64
+@fine 1.0
+dependencies = [{ name = "plat" }, { name = "middle" }]
+@middle 1.0
+dependencies = [{ name = "python" }]
+@plat 1.0 cp311-cp311-win_amd64 cp311-cp311-macosx_11_0_arm64 cp39-cp39-manylinux_2_17_x86_64
+@python 1.0 pp311-pypy311_pp73-manylinux_2_17_x86_64 jy27-none-any
+
+[[package]]
+name = "archive"
+version = "1.0"
+source = { url = "https://user:secret@files.example/archive-1.0.tar.gz" }
+sdist = { hash = "md5:00000000000000000000000000000000" }
+[[package]]
+name = "dir"
+source = { editable = "../dir" }
+[[package]]
+name = "file"
+version = "1.0"
+source = { path = "file-1.0.tar.gz" }
+[[package]]
+name = "local"
+version = "1.0"
+source = { registry = "../links" }
+wheels = [{ path = "local-1.0-py3-none-any.whl" }]
+[[package]]
+name = "nothing"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+[[package]]
+name = "repo"
+version = "1.0"
+source = { git = "https://git.example/repo#0123456789012345678901234567890123456789" }
+dependencies = [{ name = "file" }]
+[[package]]
+name = "source"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+sdist = { url = "https://index.example/source-1.0.tar.gz" }
+`)
+	_, err := lockfile.Select(mustParse(t, text), testTarget("3.11", tag.X8664), lockfile.Request{})
+	if fault.KindOf(err) != fault.Package || len(fault.Hints(err)) != 2 {
+		t.Fatalf("kind %d, hints %q of %v", fault.KindOf(err), fault.Hints(err), err)
+	}
+	want := `sources that can't be installed:
+  archive 1.0: its source is a URL: depend on it through an index (required by "demo")
+  dir: its source is a directory (editable ../dir): build a wheel of it and depend on that through an index (required by "demo")
+  file 1.0: its source is a file (file-1.0.tar.gz): depend on it through an index (required by "repo")
+  local 1.0: it is in an index on this machine: use one that answers over HTTP (required by "demo")
+  nothing 1.0: the lock has no file of it (required by "demo")
+  repo 1.0: its source is git: depend on a release with a wheel (required by "demo")
+  source 1.0: it has only a source distribution: choose a version with wheels, or build one and publish it (required by "demo")
+no wheel for CPython 3.11.0 on manylinux_2_36_x86_64:
+  abi 1.0: wants ABI tag cp311, abi3 or none, its wheels have cp311d, cp311t (required by "demo")
+  plat 1.0: wants platform manylinux_2_36_x86_64 or an older manylinux, its wheels have macosx_11_0_arm64, win_amd64 (required by "fine")
+  python 1.0: wants Python tag cp311, its wheels have jy27, pp311 (required by "middle", through "fine")`
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSelectPackagedProject refuses a project that would have to be built, and says how to go on.
+func TestSelectPackagedProject(t *testing.T) {
+	text := head + "[[package]]\nname = \"demo\"\nversion = \"1.0\"\nsource = { editable = \".\" }\n[package.dev-dependencies]\ndev = []\n"
+	lock := mustParse(t, text)
+	target := testTarget("3.11", tag.X8664)
+	_, err := lockfile.Select(lock, target, lockfile.Request{})
+	if fault.KindOf(err) != fault.Package || !strings.Contains(err.Error(), "demo 1.0: the project is a package (editable): set `package = false`") {
+		t.Errorf("got %v", err)
+	}
+	for name, r := range map[string]lockfile.Request{
+		"only groups": {OnlyDev: true},
+		"excluded":    {NoInstall: []string{"Demo"}},
+	} {
+		s, err := lockfile.Select(lock, target, r)
+		if err != nil || len(s.Packages) != 0 || s.RootVirtual || s.Root != "demo" {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+}
+
+func TestSelectRoot(t *testing.T) {
+	members := head + "[manifest]\nmembers = [\"a\", \"b\"]\n" +
+		"[[package]]\nname = \"a\"\nsource = { virtual = \"a\" }\n[[package]]\nname = \"b\"\nsource = { virtual = \"b\" }\n"
+	cases := map[string]struct {
+		text, name, want string
+		kind             fault.Kind
+	}{
+		"no root":    {members, "", "uv.lock has no project at its root", fault.Usage},
+		"not there":  {members, "c", `uv.lock has no package "c"`, fault.Lock},
+		"ambiguous":  {expandLock(head + "@a 1.0\n@a 2.0\n"), "a", `uv.lock has 2 packages named "a"`, fault.Lock},
+		"normalised": {members, "A", "", 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s, err := lockfile.Select(mustParse(t, c.text), testTarget("3.11", tag.X8664), lockfile.Request{Package: c.name})
+			switch {
+			case c.want == "":
+				if err != nil || s.Root != "a" {
+					t.Errorf("got %+v, %v", s, err)
+				}
+			case fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.want):
+				t.Errorf("got %v (kind %d)", err, fault.KindOf(err))
+			}
+		})
+	}
+}
+
+func TestSelectMessages(t *testing.T) {
+	conflicting := loadScenario(t, "testdata/select/conflicts.txtar")
+	groups := loadScenario(t, "testdata/select/groups.txtar")
+	supported := loadScenario(t, "testdata/select/supported.txtar")
+	cases := map[string]struct {
+		s      *scenario
+		target string
+		flags  string
+		want   string
+	}{
+		"extras":      {conflicting, "3.11", "--all-extras", "foo[cpu], foo[gpu] conflict with one another: pyproject.toml declares {foo[cpu], foo[gpu]}"},
+		"groups":      {conflicting, "3.11", "--group a --group b", "foo:a, foo:b conflict with one another: pyproject.toml declares {foo:a, foo:b}"},
+		"twice":       {conflicting, "3.11", "--group cg", `"idna" is selected twice: idna 3.10 from registry, required by "foo", and idna 3.9 from registry, required by "foo"`},
+		"undefined":   {groups, "3.11", "--group nope --extra What --no-group no.pe", "extra \"what\" is not defined by \"demo\": it has \"extra\"\ngroup \"no-pe\" is not defined by \"demo\": it has \"dev\", \"docs\", \"empty\", \"lint\", \"new\", \"self\", \"self-extra\"\ngroup \"nope\""},
+		"python":      {supported, "3.12", "", "the image has CPython 3.12.0, uv.lock requires >=3.10,!=3.12.*"},
+		"environment": {supported, "3.11", "", `uv.lock supports only "platform_machine == 'x86_64' and sys_platform == 'linux'", "sys_platform == 'darwin'", not CPython 3.11.0 on manylinux_2_36_aarch64`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			arch := tag.X8664
+			if name == "environment" {
+				arch = tag.AArch64
+			}
+			_, err := lockfile.Select(c.s.lock, testTarget(c.target, arch), request(t, strings.Fields(c.flags), c.s.project.UV.DefaultGroups))
+			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestSelectRequiredByAndRank(t *testing.T) {
+	s := loadScenario(t, "testdata/select/cycles.txtar")
+	selection, err := lockfile.Select(s.lock, testTarget("3.11", tag.X8664), lockfile.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Name       string
+		Rank       int
+		RequiredBy []string
+	}
+	var got []row
+	for _, p := range selection.Packages {
+		got = append(got, row{p.Package.Name, p.Rank, p.RequiredBy})
+	}
+	want := []row{
+		{"a", 1, []string{"b", "c"}}, {"b", 3, []string{"b", "demo"}}, {"c", 2, []string{"a"}}, {"d", 0, []string{"c"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDigest pins the form of the digest, which is a label of images, and what it depends on.
+func TestDigest(t *testing.T) {
+	digest := func(text string, target tag.Target) string {
+		s, err := lockfile.Select(mustParse(t, expandLock(text)), target, lockfile.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Digest()
+	}
+	target := testTarget("3.11", tag.X8664)
+	text := demoHead + "[{ name = \"a\" }, { name = \"b\" }]\n@a 1.0\n@b 1.0\n"
+	const pinned = "sha256:d4c91da9dc58dea75487e678f5b2c84c118eadbc6ea13db617d415f9990c8c2e"
+	original := digest(text, target)
+	if original != pinned {
+		t.Errorf("digest %s, want %s", original, pinned)
+	}
+	same := strings.ReplaceAll(expandLock(text), "https://index.example/files", "https://mirror.example/other")
+	if got := digest(same, testTarget("3.13", tag.AArch64)); got != original {
+		t.Errorf("another host or target changes the digest: %s", got)
+	}
+	for name, other := range map[string]string{
+		"a version":      strings.ReplaceAll(text, "@b 1.0", "@b 2.0"),
+		"another wheel":  strings.ReplaceAll(text, "@b 1.0", "@b 1.0 py2.py3-none-any"),
+		"a package less": strings.ReplaceAll(text, ", { name = \"b\" }", ""),
+	} {
+		if got := digest(other, target); got == original {
+			t.Errorf("%s does not change the digest", name)
+		}
+	}
+	hash := expandLock(text)
+	if i := strings.LastIndex(hash, "sha256:"); digest(hash[:i+7]+strings.Repeat("0", 64)+hash[i+71:], target) == original {
+		t.Error("another hash does not change the digest")
+	}
+}
+
+func TestMarkerEnvironment(t *testing.T) {
+	got := lockfile.MarkerEnvironment(tag.Target{
+		Python: tag.Python{Major: 3, Minor: 14, Full: "3.14.0rc1"}, Arch: tag.AArch64, Glibc: tag.Glibc{Major: 2, Minor: 41},
+	})
+	want := pep508.Environment{
+		ImplementationName: "cpython", ImplementationVersion: "3.14.0rc1", OSName: "posix", PlatformMachine: "aarch64",
+		PlatformPythonImplementation: "CPython", PlatformSystem: "Linux", PythonVersion: "3.14",
+		PythonFullVersion: "3.14.0rc1", SysPlatform: "linux",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestCheckPython counts only the release of a pre-release, as uv does.
+func TestCheckPython(t *testing.T) {
+	lock := mustParse(t, "version = 1\nrequires-python = \">=3.14\"\n")
+	for full, ok := range map[string]bool{"3.14.0rc1": true, "3.14.2": true, "3.13.9": false} {
+		p, err := tag.ParsePython(full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = lockfile.CheckPython(lock.RequiresPython, "uv.lock", tag.Target{Python: p})
+		if (err == nil) != ok || err != nil && fault.KindOf(err) != fault.Base {
+			t.Errorf("%s: %v", full, err)
+		}
+	}
+}

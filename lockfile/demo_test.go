@@ -1,0 +1,111 @@
+package lockfile_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vpk/lockfile"
+	"vpk/lockfile/pyproject"
+	"vpk/wheel/tag"
+)
+
+// lockedProject makes a directory with a pyproject.toml and the lock that uv resolves for it now. The lock is kept below
+// VPK_TEST_CACHE, by the content of pyproject.toml, so that later runs need no network.
+func lockedProject(t *testing.T, uv *oracle, manifest []byte) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), manifest, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "uv.lock")
+	cached := ""
+	if cache := os.Getenv("VPK_TEST_CACHE"); cache != "" {
+		cached = filepath.Join(cache, "locks", fmt.Sprintf("%x.lock", sha256.Sum256(manifest)))
+		if data, err := os.ReadFile(cached); err == nil {
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		}
+	}
+	cmd := exec.Command(uv.uv, "lock", "--python", uv.python(t, "3.11.0"))
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "UV_PYTHON_DOWNLOADS=never")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		absent(t, "uv cannot lock the project (is there an index?): %v\n%s", err, out)
+	}
+	if cached != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(cached), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(cached, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestDemoLikeUV locks the example with real uv and compares the selection and every chosen file.
+func TestDemoLikeUV(t *testing.T) {
+	uv := newOracle(t)
+	manifest, err := os.ReadFile("../testdata/fastapi-demo/pyproject.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := lockedProject(t, uv, manifest)
+	data, err := os.ReadFile(filepath.Join(dir, "uv.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := lockfile.Parse(data, "uv.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := pyproject.Read(manifest, "pyproject.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lockfile.Check(lock, project); err != nil {
+		t.Error(err)
+	}
+	for _, python := range []string{"3.11", "3.13"} {
+		for _, arch := range []tag.Arch{tag.X8664, tag.AArch64} {
+			target := testTarget(python, arch)
+			t.Run(target.String(), func(t *testing.T) {
+				compareWithUV(t, uv, dir, lock, project, selectCase{target: target, flags: []string{"--dev"}})
+				compareWithUV(t, uv, dir, lock, project, selectCase{target: target})
+			})
+		}
+	}
+	selection, err := lockfile.Select(lock, testTarget("3.11", tag.X8664), lockfile.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkOrder(t, selection)
+	names := packageNames(selection)
+	if slices.Contains(names, "pytest") || !slices.Contains(names, "fastapi") || !slices.Contains(names, "uvloop") {
+		t.Errorf("selected %v: want fastapi and uvloop (of uvicorn[standard]), not pytest", names)
+	}
+	if diff := cmp.Diff([]any{"fastapi-demo", true}, []any{selection.Root, selection.RootVirtual}); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func packageNames(s *lockfile.Selection) []string {
+	var names []string
+	for _, p := range s.Packages {
+		names = append(names, p.Package.Name)
+	}
+	return names
+}

@@ -1,0 +1,102 @@
+package tomlpos_test
+
+import (
+	"strings"
+	"testing"
+
+	"vpk/lockfile/tomlpos"
+)
+
+const document = `top = 1
+dotted.key."quoted key" = "x"
+
+[table]
+list = [
+    "zero",
+    { a = 1, b = [
+        "deep",
+    ] },
+    [[ "nested" ]],
+]
+
+[[array]] # the first
+name = "one"
+[[array]]
+name = "two"
+[array.sub]
+key = """
+text"""
+[[array.inner]]
+x = 1
+[[array.inner]]
+x = 2
+`
+
+func TestIndex(t *testing.T) {
+	index := tomlpos.NewIndex([]byte(document))
+	cases := []struct {
+		path []any
+		want int
+	}{
+		{[]any{}, 0},
+		{[]any{"nothing"}, 0},
+		{[]any{"top"}, 1},
+		{[]any{"top", "below"}, 1},
+		{[]any{"dotted", "key"}, 2},
+		{[]any{"dotted", "key", "quoted key"}, 2},
+		{[]any{"table"}, 4},
+		{[]any{"table", "list"}, 5},
+		{[]any{"table", "list", 0}, 6},
+		{[]any{"table", "list", 1}, 7},
+		{[]any{"table", "list", 1, "a"}, 7},
+		{[]any{"table", "list", 1, "b", 0}, 8},
+		{[]any{"table", "list", 2, 0, 0}, 5}, // an array of arrays has no place of its own
+		{[]any{"table", "list", 7}, 5},
+		{[]any{"array"}, 13},
+		{[]any{"array", 0}, 13},
+		{[]any{"array", 0, "name"}, 14},
+		{[]any{"array", 1}, 15},
+		{[]any{"array", 1, "name"}, 16},
+		{[]any{"array", 1, "sub", "key"}, 18},
+		{[]any{"array", 1, "inner", 1, "x"}, 23},
+		{[]any{"array", 0, "inner", 1, "x"}, 13},
+	}
+	for _, c := range cases {
+		if got := index.Line(c.path...); got != c.want {
+			t.Errorf("line of %v: %d, want %d", c.path, got, c.want)
+		}
+	}
+}
+
+func TestDecode(t *testing.T) {
+	var v struct{ A int }
+	if err := tomlpos.Decode([]byte("a = 1\nb = 2\n"), "f.toml", &v); err != nil || v.A != 1 {
+		t.Errorf("%v, %v", v, err)
+	}
+	for text, want := range map[string]string{
+		"a = 1\nb =\n":     "f.toml:2:4: toml: ",
+		"b = 1\n\na = 'x'": "f.toml:3:5: toml: ",
+		"a = 1\na = 2":     "f.toml:2:1: toml: ",
+	} {
+		if err := tomlpos.Decode([]byte(text), "f.toml", &v); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// FuzzIndex wants every place to be a line of the document, also of one that is no TOML.
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(document), "array", "name", 1)
+	f.Add([]byte("a = [[[1]]]\n[a.b]\n[[a]]\n[[a.b]]"), "a", "b", 0)
+	f.Fuzz(func(t *testing.T, data []byte, a, b string, i int) {
+		index := tomlpos.NewIndex(data)
+		lines := strings.Count(string(data), "\n") + 1
+		for _, path := range [][]any{{a}, {a, b}, {a, i}, {a, i, b}, {a, b, i}} {
+			if line := index.Line(path...); line < 0 || line > lines {
+				t.Errorf("line of %v: %d of %d", path, line, lines)
+			}
+		}
+		var v map[string]any
+		_ = tomlpos.Decode(data, "f", &v)
+	})
+}
