@@ -45,7 +45,7 @@ var leaves = map[string][]string{
 	"lockfile/pep440":   {},
 	"lockfile/pep508":   {"lockfile/pep440"},
 	"wheel/tag":         {},
-	"venv/tree":         {},
+	"venv/tree":         {"internal/fault"},
 	"internal/cas":      {},
 	"internal/fault":    {},
 	"internal/progress": {},
