@@ -17,8 +17,9 @@ var anyone = []string{
 var rooms = map[string][]string{
 	"lockfile/pep440":    {},
 	"lockfile/pep508":    {},
-	"lockfile/pyproject": {},
-	"lockfile":           {"lockfile/pyproject"},
+	"lockfile/pyproject": {"lockfile/tomlpos"},
+	"lockfile":           {"lockfile/pyproject", "lockfile/tomlpos"},
+	"lockfile/tomlpos":   {},
 	"wheel/tag":          {},
 	"wheel":              {},
 	"venv/tree":          {},
@@ -34,6 +35,7 @@ var rooms = map[string][]string{
 	"internal/config":    {},
 	"internal/sandbox":   {},
 	"internal/testwheel": {},
+	"layer/base/basetest": {"layer/base"},
 	"internal/pack": {
 		"internal/config", "internal/sandbox", "layer", "layer/base", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel",
 	},

@@ -119,6 +119,10 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
+	selection, err := o.selection.merged(cmd, p.Config)
+	if err != nil {
+		return err
+	}
 	reporter, done := s.reporter()
 	defer done()
 	sources, err := o.sources.open(env, reporter)
@@ -129,7 +133,7 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 
 	options := pack.Options{
 		Project:    p,
-		Selection:  o.selection.merged(cmd, p.Config),
+		Selection:  selection,
 		Tags:       o.tags,
 		Deliveries: deliveries,
 	}
@@ -146,7 +150,7 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 
 // deliveries turns --push, --load and -o into what pack wants.
 func (o *packOptions) deliveries() (pack.Deliveries, error) {
-	d := pack.Deliveries{Push: o.push, Load: o.load}
+	d := pack.Deliveries{Push: o.push, Load: o.load, DigestFile: o.digestFile}
 	for _, text := range o.outputs {
 		out, err := layer.ParseOutput(text)
 		if err != nil {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"vpk/internal/config"
+	"vpk/internal/fault"
 	"vpk/internal/pack"
 	"vpk/internal/progress"
 )
@@ -42,19 +44,25 @@ which needs neither a base image nor a network.`,
 	flags.StringVar(&o.pythonVersion, "python-version", "", "version of the target's interpreter, 3.11 or 3.11.2")
 	flags.StringVar(&o.pythonPlatform, "python-platform", "", "platform of the target in uv's words, x86_64-manylinux_2_36")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
-	cmd.MarkFlagsRequiredTogether("python-version", "python-platform")
-	cmd.MarkFlagsMutuallyExclusive("python-version", "base")
-	cmd.MarkFlagsMutuallyExclusive("python-version", "platform")
 	return cmd
 }
 
 func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	s.json = o.json
+	if err := errors.Join(exclusive(cmd, "python-version", "base"), exclusive(cmd, "python-version", "platform")); err != nil {
+		return err
+	}
+	if (o.pythonVersion == "") != (o.pythonPlatform == "") {
+		return fault.New(fault.Usage, "try `--python-version 3.11 --python-platform x86_64-manylinux_2_36`", "--python-version and --python-platform need each other")
+	}
 	p, err := pack.ReadProject(dir)
 	if err != nil {
 		return err
 	}
-	selection := o.selection.merged(cmd, p.Config)
+	selection, err := o.selection.merged(cmd, p.Config)
+	if err != nil {
+		return err
+	}
 	var plan *pack.PlanReport
 	if o.pythonVersion != "" {
 		target, err := config.ParseTarget(o.pythonVersion, o.pythonPlatform)

@@ -25,6 +25,21 @@ func newRoot(s *streams) *cobra.Command {
 		Long:          long,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := "see `vpk --help`"
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			if near := config.Nearest(args[0], names); near != "" {
+				hint = fmt.Sprintf("did you mean `vpk %s`?", near)
+			}
+			return fault.New(fault.Usage, hint, "there is no command %q", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(s.out)
 	root.SetErr(s.err)

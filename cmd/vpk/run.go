@@ -73,7 +73,9 @@ func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []str
 			return err
 		}
 		options.Pack.Project = p
-		options.Pack.Selection = o.selection.merged(cmd, p.Config)
+		if options.Pack.Selection, err = o.selection.merged(cmd, p.Config); err != nil {
+			return err
+		}
 		if err := o.image.merge(&options.Pack, env, p.Config); err != nil {
 			return err
 		}

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -197,8 +199,8 @@ func (p locked) toml(server *testwheel.Server, root bool) string {
 	table := func(name string, m map[string][]string) {
 		if len(m) > 0 {
 			fmt.Fprintf(&b, "\n[package.%s]\n", name)
-			for key, names := range m {
-				fmt.Fprintf(&b, "%s = %s\n", key, edges(names))
+			for _, key := range slices.Sorted(maps.Keys(m)) {
+				fmt.Fprintf(&b, "%s = %s\n", key, edges(m[key]))
 			}
 		}
 	}
@@ -223,16 +225,28 @@ func (p locked) toml(server *testwheel.Server, root bool) string {
 			command, ref, _ := strings.Cut(s, "=")
 			wheel.EntryPoint(command, ref)
 		}
-		sum, size := p.spoil(server, wheel)
-		fmt.Fprintf(&b, "wheels = [\n    { url = %q, hash = \"sha256:%s\", size = %s },\n]\n", server.URL+"/"+wheel.Filename(), sum, size)
+		url, sum, size := p.spoil(server, wheel)
+		fmt.Fprintf(&b, "wheels = [\n    { url = %q, hash = \"sha256:%s\", size = %s },\n]\n", url, sum, size)
 	}
 	table("optional-dependencies", p.extras)
 	table("dev-dependencies", p.groups)
+	if root {
+		fmt.Fprintf(&b, "\n[package.metadata]\nrequires-dist = %s\nprovides-extras = [%s]\n", edges(p.deps), quoted(p.extras))
+		table("metadata.requires-dev", p.groups)
+	}
 	return b.String()
 }
 
+func quoted(m map[string][]string) string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		names = append(names, strconv.Quote(name))
+	}
+	return strings.Join(names, ", ")
+}
+
 // spoil adds the wheel to the server, with a fault if it is to have one, and returns what the lock says of it.
-func (p locked) spoil(server *testwheel.Server, wheel *testwheel.Builder) (sum, size string) {
+func (p locked) spoil(server *testwheel.Server, wheel *testwheel.Builder) (url, sum, size string) {
 	switch p.fault {
 	case "no-record":
 		wheel.NoRecord()
@@ -252,7 +266,7 @@ func (p locked) spoil(server *testwheel.Server, wheel *testwheel.Builder) (sum, 
 		wheel.EntryPoint("python3", "a:b")
 	}
 	sum, size = wheel.SHA256(), wheel.Size()
-	server.AddWheel(wheel)
+	url = server.AddWheel(wheel)
 	switch p.fault {
 	case "hash":
 		sum = strings.Repeat("0", 64)
@@ -265,5 +279,5 @@ func (p locked) spoil(server *testwheel.Server, wheel *testwheel.Builder) (sum, 
 	case "missing":
 		server.Spoil(wheel.Filename(), testwheel.Fault{Status: 404})
 	}
-	return sum, size
+	return url, sum, size
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"vpk/internal/config"
+	"vpk/internal/fault"
 	"vpk/internal/pack"
 )
 
@@ -27,13 +31,14 @@ func (f *selectionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.NoDev, "no-dev", false, "leave out the group dev, also when something else includes it")
 	flags.BoolVar(&f.locked, "locked", false, "refuse a lock that does not fit pyproject.toml (the default)")
 	flags.BoolVar(&f.Frozen, "frozen", false, "use the lock as it is, whatever pyproject.toml says")
-	cmd.MarkFlagsMutuallyExclusive("locked", "frozen")
-	cmd.MarkFlagsMutuallyExclusive("dev", "no-dev")
 }
 
 // merged is what the flags say, where they say nothing what [tool.vpk] says.
-func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) pack.Selection {
+func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) (pack.Selection, error) {
 	s := f.Selection
+	if err := errors.Join(exclusive(cmd, "locked", "frozen"), exclusive(cmd, "dev", "no-dev")); err != nil {
+		return s, err
+	}
 	if s.Package == "" {
 		s.Package = file.Package
 	}
@@ -43,5 +48,19 @@ func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) pack.Selec
 	if !cmd.Flags().Changed("group") {
 		s.Groups = file.Groups
 	}
-	return s
+	return s, nil
+}
+
+// exclusive is an error when more than one of the flags is given.
+func exclusive(cmd *cobra.Command, names ...string) error {
+	var given []string
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return fault.New(fault.Usage, "choose one of them", "%s exclude each other", strings.Join(given, " and "))
+	}
+	return nil
 }

@@ -46,6 +46,10 @@ func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
+	selection, err := o.selection.merged(cmd, p.Config)
+	if err != nil {
+		return err
+	}
 	reporter, done := s.reporter()
 	defer done()
 	sources, err := o.sources.open(env, reporter)
@@ -55,7 +59,7 @@ func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	defer sources.Close()
 	result, err := pack.Venv(cmd.Context(), sources, pack.VenvOptions{
 		Project:   p,
-		Selection: o.selection.merged(cmd, p.Config),
+		Selection: selection,
 		Dir:       dir,
 		Python:    o.python,
 		Bytecode:  o.bytecode,

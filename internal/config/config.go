@@ -197,10 +197,10 @@ func ParsePlatform(s string) (arch string, err error) {
 	return "", fmt.Errorf("platform %q is not supported: want linux/amd64 or linux/arm64", s)
 }
 
-// Nearest is the candidate that a misspelt word most likely means, "" when none is near: an edit distance of at most a third
-// of the word's length, at least one, at most three.
+// Nearest is the candidate that a misspelt word most likely means, "" when none is near: an edit distance of at most about a
+// third of the word's length, at least one, at most three.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", min(max(len(word)/3, 1), 3)+1
+	best, distance := "", min(max((len(word)+1)/3, 1), 3)+1
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		if d := editDistance(word, c); d < distance {
 			best, distance = c, d

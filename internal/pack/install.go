@@ -101,8 +101,8 @@ func environmentParts(spec venv.Spec, w *wheels, c config.File) ([]tree.Part, []
 	return venv.Join(skeleton, w.installed, policy)
 }
 
-// projectPart is the part of the project's own files, less what this run writes.
-func projectPart(ctx context.Context, p *Project, d Deliveries) (tree.Part, error) {
+// projectPart is the part of the project's own files, less what this run writes and the cache.
+func projectPart(ctx context.Context, s *Sources, p *Project, d Deliveries) (tree.Part, error) {
 	dir, err := filepath.Abs(p.Dir)
 	if err != nil {
 		return tree.Part{}, err
@@ -111,9 +111,16 @@ func projectPart(ctx context.Context, p *Project, d Deliveries) (tree.Part, erro
 	if err != nil {
 		return tree.Part{}, err
 	}
-	options := project.Options{Ignore: ignore, Include: p.Config.Include, Exclude: p.Config.Exclude, Dest: appDir}
+	options := project.Options{Ignore: ignore, Include: p.Config.Include, Exclude: p.Config.Exclude, Dest: appDir, Outputs: []string{s.cache.Dir()}}
+	written := []string{d.DigestFile}
 	for _, out := range d.Outputs {
-		path, err := filepath.Abs(out.Path)
+		written = append(written, out.Path)
+	}
+	for _, name := range written {
+		if name == "" {
+			continue
+		}
+		path, err := filepath.Abs(name)
 		if err != nil {
 			return tree.Part{}, err
 		}

@@ -43,4 +43,6 @@ type Deliveries struct {
 	Push    bool
 	Load    string // engine, "auto", or "" for not
 	Outputs []layer.Output
+	// DigestFile is a path that the caller writes afterwards, "" for none: no file of the project.
+	DigestFile string
 }

@@ -65,7 +65,7 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if img.selection, err = p.choose(o.Selection, facts.Target); err != nil {
 		return nil, err
 	}
-	own, err := projectPart(ctx, p, o.Deliveries)
+	own, err := projectPart(ctx, s, p, o.Deliveries)
 	if err != nil {
 		return nil, err
 	}
