@@ -197,10 +197,10 @@ func ParsePlatform(s string) (arch string, err error) {
 	return "", fmt.Errorf("platform %q is not supported: want linux/amd64 or linux/arm64", s)
 }
 
-// Nearest is the candidate that a misspelt word most likely means, "" when none is near: an edit distance of at most about a
+// Nearest is the candidate that a misspelt word most likely means, "" when none is near: an edit distance of at most a
 // third of the word's length, at least one, at most three.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", min(max((len(word)+1)/3, 1), 3)+1
+	best, distance := "", min(max(len(word)/3, 1), 3)+1
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		if d := editDistance(word, c); d < distance {
 			best, distance = c, d
@@ -209,21 +209,27 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
+// editDistance counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
 func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
 	}
-	for i := range len(a) {
-		previous := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := previous
-			if a[i] != b[j] {
-				cost = 1 + min(previous, row[j], row[j+1])
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replace := rows[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				replace++
 			}
-			previous, row[j+1] = row[j+1], cost
+			rows[i][j] = min(replace, rows[i-1][j]+1, rows[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return rows[len(a)][len(b)]
 }

@@ -124,7 +124,7 @@ func TestReadEnvironment(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	for word, want := range map[string]string{"cnd": "cmd", "entry-point": "entrypoint", "zebra": "", "bse": "base", "workdr": "workdir"} {
+	for word, want := range map[string]string{"cnd": "cmd", "mcd": "cmd", "enrtypoint": "entrypoint", "entry-point": "entrypoint", "zebra": "", "bse": "base", "workdr": "workdir"} {
 		if got := Nearest(word, keys); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
