@@ -31,5 +31,7 @@
 //
 // Check compares the lock with pyproject.toml as far as an image can be wrong by it. It is not uv's `--locked`.
 //
+// Places such as "spec §2.4" are in spec/uv-lock-reading.md, "mod.rs:4059" in uv 0.11.8's crates/uv-resolver/src/lock.
+//
 // The package knows nothing of the network, of the content of wheels, or of files: it takes bytes.
 package lockfile

@@ -11,7 +11,7 @@ import (
 )
 
 // FuzzParse wants every input to be read or refused as a lock, and what is read to be selectable, or not, in the same way
-// each time, with each package reached from the root.
+// each time, with each package reached from the root. The seeds are large: fuzz with -fuzzminimizetime 1x.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(fullLock()))
 	f.Add([]byte(expandLock(checkedLock)))

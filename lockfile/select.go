@@ -92,7 +92,11 @@ func (l *Lock) root(name string) (*Package, error) {
 	}
 	switch found := l.byName[pep508.NormalizeName(name)]; len(found) {
 	case 0:
-		return nil, fault.New(fault.Lock, "run `uv lock`", "%s has no package %q", l.Filename, name)
+		hint := "run `uv lock`"
+		if len(l.Manifest.Members) > 0 {
+			hint += ", or name a member of the workspace: " + strings.Join(l.Manifest.Members, ", ")
+		}
+		return nil, fault.New(fault.Lock, hint, "%s has no package %q", l.Filename, name)
 	case 1:
 		return found[0], nil
 	default:
