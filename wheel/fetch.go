@@ -46,7 +46,7 @@ func (e *tornError) Error() string { return e.err.Error() }
 func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
 	scratch, err := s.cache.Create(wheels)
 	if err != nil {
-		return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	defer func() { _ = scratch.Close() }()
 	sums := newSums(ref.Hash)
@@ -64,21 +64,21 @@ func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
 		return nil, err
 	} else if w != nil {
 		if err := s.alias(ref.Hash, sum); err != nil {
-			return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+			return nil, err
 		}
 		w.Cached, w.Downloaded = got.received == 0, got.received
 		return w, nil
 	}
 	index, err := s.index(ctx, scratch.File(), got.size)
 	if err != nil {
-		return nil, fmt.Errorf("wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	if err := s.enter(ref.Hash, sum, index, scratch); err != nil {
-		return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	path, err := s.cache.Path(wheels, sum)
 	if err != nil {
-		return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	w := s.open(ref, sum, path, index)
 	w.Downloaded = got.received
@@ -119,7 +119,7 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 	}
 	body, err := s.client.Body(ctx, ref.URL)
 	if err != nil {
-		return received{}, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return received{}, err
 	}
 	defer func() { _ = body.Close() }()
 	total := ref.Size
@@ -130,7 +130,7 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 	defer task.Done()
 	n, err := copyContext(ctx, io.MultiWriter(file, sums), counted{io.LimitReader(body, maxArchive+1), task})
 	if err != nil {
-		return received{}, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return received{}, err
 	}
 	return received{from: transport.Redact(ref.URL), size: n, received: body.Received(), torn: body.Resumed()}, nil
 }
@@ -138,12 +138,12 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 func (s *Store) receiveFile(ctx context.Context, ref Ref, file io.Writer, sums *sums) (received, error) {
 	src, err := os.Open(ref.Path)
 	if err != nil {
-		return received{}, fault.New(fault.Package, "", "fetch wheel %q: %w", ref.Filename, err)
+		return received{}, fault.Wrap(fault.Package, "", err)
 	}
 	defer func() { _ = src.Close() }()
 	n, err := copyContext(ctx, io.MultiWriter(file, sums), io.LimitReader(src, maxArchive+1))
 	if err != nil {
-		return received{}, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return received{}, err
 	}
 	return received{from: ref.Path, size: n}, nil
 }
@@ -151,7 +151,7 @@ func (s *Store) receiveFile(ctx context.Context, ref Ref, file io.Writer, sums *
 // verify compares hash and size. The size alone proves nothing, and is only remarked on.
 func (s *Store) verify(ref Ref, got received, sums *sums) error {
 	if got.size > maxArchive {
-		return fault.New(fault.Integrity, "", "wheel %q from %q is larger than the %d bytes that are accepted", ref.Filename, got.from, int64(maxArchive))
+		return fault.New(fault.Integrity, "", "the file from %q is larger than the %d bytes that are accepted", got.from, int64(maxArchive))
 	}
 	wrongSize := ref.Size != 0 && got.size != ref.Size
 	if computed := sums.expected(); computed != ref.Hash.Hex {
@@ -160,7 +160,7 @@ func (s *Store) verify(ref Ref, got received, sums *sums) error {
 			sizes = fmt.Sprintf(" (%d bytes, expected %d)", got.size, ref.Size)
 		}
 		err := fault.New(fault.Integrity, "the file at this address is not the one that was locked: find out why, then lock again",
-			"wheel %q from %q has the wrong hash%s: expected %s, computed %s:%s", ref.Filename, got.from, sizes, ref.Hash, ref.Hash.Algorithm, computed)
+			"the file from %q has the wrong hash%s: expected %s, computed %s:%s", got.from, sizes, ref.Hash, ref.Hash.Algorithm, computed)
 		if got.torn {
 			return &tornError{err, got.received}
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
@@ -70,15 +71,28 @@ func NewStore(cache *cas.Store, client *transport.Client, opts Options) *Store {
 //
 // A Path without a hash is read each time; the cache then keeps its members' facts.
 func (s *Store) Fetch(ctx context.Context, ref Ref) (*Wheel, error) {
+	w, err := s.fetch(ctx, ref)
+	switch {
+	case err == nil:
+		return w, nil
+	case errors.Is(err, transport.ErrOffline):
+		return nil, err // it names the wheel
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EROFS):
+		err = fault.Wrap(fault.Delivery, "make room, or name another place for the cache with VPK_CACHE_DIR", err)
+	}
+	return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+}
+
+// fetch is Fetch; its errors do not name the wheel.
+func (s *Store) fetch(ctx context.Context, ref Ref) (*Wheel, error) {
 	if ref.Hash.IsZero() {
 		if ref.Path == "" {
-			return nil, fault.New(fault.Integrity, "lock again with an index that gives hashes",
-				"fetch wheel %q: there is no hash to verify the download with", ref.Filename)
+			return nil, fault.New(fault.Integrity, "lock again with an index that gives hashes", "there is no hash to verify the download with")
 		}
 		return s.make(ctx, ref)
 	}
 	if _, err := ref.Hash.new(); err != nil {
-		return nil, fault.New(fault.Integrity, "lock again with an index that gives SHA-256 hashes", "fetch wheel %q: %w", ref.Filename, err)
+		return nil, fault.Wrap(fault.Integrity, "lock again with an index that gives SHA-256 hashes", err)
 	}
 	if w, err := s.cached(ctx, ref); w != nil || err != nil {
 		return w, err
@@ -88,7 +102,7 @@ func (s *Store) Fetch(ctx context.Context, ref Ref) (*Wheel, error) {
 	}
 	unlock, err := s.cache.Lock(ctx, wheels, lockName(ref.Hash))
 	if err != nil {
-		return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	defer unlock()
 	// Perhaps it came while we waited.
@@ -150,22 +164,22 @@ func (s *Store) cached(ctx context.Context, ref Ref) (*Wheel, error) {
 	}
 	path, err := s.cache.Path(wheels, sum)
 	if err != nil {
-		return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	stat, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	index, err := s.readIndex(sum)
 	if err != nil {
-		return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+		return nil, err
 	}
 	if index == nil {
 		if index, err = s.reindex(ctx, sum, path); err != nil {
-			return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+			return nil, err
 		}
 	}
 	if index == nil || index.ArchiveSize != stat.Size() {
