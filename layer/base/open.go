@@ -69,7 +69,8 @@ func Open(ctx context.Context, ref Ref, opts Options) (*Image, error) {
 	return img, nil
 }
 
-// Load finds an image as Open does, without reading its layers: any image, not only one that can be a base.
+// Load finds an image as Open does, without reading its layers: any image, not only one that can be a base. ctx is also
+// for what opening its layers costs later.
 func Load(ctx context.Context, ref Ref, opts Options) (v1.Image, error) {
 	img, err := find(ctx, ref, opts)
 	if err != nil {

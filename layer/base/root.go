@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -76,14 +77,20 @@ func (i *Image) checkRoot(ctx context.Context, dir string) error {
 	}
 	defer func() { _ = root.Close() }()
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, file := range i.Facts.Loaded {
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			buffer := make([]byte, 256<<10)
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= len(i.Facts.Loaded) || ctx.Err() != nil {
+					return ctx.Err()
+				}
+				e, _ := i.Files.Lookup(i.Facts.Loaded[n])
+				if err := checkFile(root, e, buffer); err != nil {
+					return err
+				}
 			}
-			e, _ := i.Files.Lookup(file)
-			return checkFile(root, e)
 		})
 	}
 	group.Go(func() error { return i.checkStdlib(root) })
@@ -91,14 +98,15 @@ func (i *Image) checkRoot(ctx context.Context, dir string) error {
 }
 
 // checkFile compares the content of a regular file with the index.
-func checkFile(root *os.Root, e Entry) error {
+func checkFile(root *os.Root, e Entry, buffer []byte) error {
 	f, err := root.Open(e.Path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
+	// Without the struct, the file would copy itself with a buffer of its own.
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{f}, buffer); err != nil {
 		return err
 	}
 	if tree.Digest(sum.Sum(nil)) != e.Digest {

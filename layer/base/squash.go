@@ -241,7 +241,7 @@ func (s *squasher) files() (*Files, error) {
 // nameHardLinks gives all but the first path of an inode the first one's name. Inodes are told apart by their place in the
 // layers, which only regular files have; hard links of anything else are as good as copies.
 func nameHardLinks(entries []Entry) {
-	first := map[place]string{}
+	first := make(map[place]string, len(entries))
 	for i, e := range entries {
 		if !e.Mode.IsRegular() {
 			continue

@@ -188,3 +188,33 @@ func TestMetadataIsKept(t *testing.T) {
 		t.Errorf("order: %q", all)
 	}
 }
+
+func TestCeilings(t *testing.T) {
+	archive := basetest.Tar(t, basetest.File{Name: "big", Body: strings.Repeat("x", 1<<20)}, basetest.File{Name: "small", Body: "x"})
+	bomb := layerSource{diffID: digestOf(archive), open: sourceOf(zstdBytes(t, archive)).open}
+	visit := func(int, *tar.Header, io.Reader) error { return nil }
+	for name, test := range map[string]struct {
+		bytes, sizes, files int64
+		want                string
+	}{
+		"enough":          {int64(len(archive)), 1<<20 + 1, 2, ""},
+		"inflated bytes":  {1 << 20, 1 << 30, 100, "larger than"},
+		"sizes of files":  {1 << 30, 1 << 20, 100, "files of the image are larger"},
+		"number of files": {1 << 30, 1 << 30, 1, "more than"},
+	} {
+		b := new(budget)
+		b.bytes.Store(test.bytes)
+		b.sizes.Store(test.sizes)
+		b.files.Store(test.files)
+		err := bomb.read(t.Context(), b, visit)
+		if (err == nil) != (test.want == "") || err != nil && (!strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Base) {
+			t.Errorf("%s: %v: want %q", name, err, test.want)
+		}
+	}
+	if _, err := squash(t.Context(), make([]layerSource, MaxLayers+1), 1); fault.KindOf(err) != fault.Base {
+		t.Errorf("layers: %v", err)
+	}
+	if _, err := readDocument(strings.NewReader(strings.Repeat(" ", MaxDocument+1)), v1.Hash{}); fault.KindOf(err) != fault.Base {
+		t.Errorf("document: %v", err)
+	}
+}
