@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,11 +29,10 @@ func (n namespaces) Start(ctx context.Context, c Command) (Process, error) {
 	}
 	uid, gid := hostUser(c.Profile)
 	attr := &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: c.UID, HostID: uid, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: c.GID, HostID: gid, Size: 1}},
-		// Only root can give up its supplementary groups here; for others the kernel wants it forbidden.
-		GidMappingsEnableSetgroups: os.Geteuid() == 0,
+		Cloneflags:                 unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
+		UidMappings:                []syscall.SysProcIDMap{{ContainerID: c.UID, HostID: uid, Size: 1}},
+		GidMappings:                []syscall.SysProcIDMap{{ContainerID: c.GID, HostID: gid, Size: 1}},
+		GidMappingsEnableSetgroups: maySetGroups(),
 		AmbientCaps:                []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETUID, unix.CAP_SETGID, unix.CAP_SETPCAP},
 	}
 	if c.Profile == Compile {
@@ -59,6 +59,13 @@ func hostUser(p Profile) (uid, gid int) {
 		return nobody, nobody
 	}
 	return uid, gid
+}
+
+// maySetGroups says whether supplementary groups can be given up in a new user namespace. The kernel wants it forbidden
+// for all but root, and where it was forbidden once.
+func maySetGroups() bool {
+	setgroups, err := os.ReadFile("/proc/self/setgroups")
+	return os.Geteuid() == 0 && err == nil && string(bytes.TrimSpace(setgroups)) == "allow"
 }
 
 func mapped(table string, id int) bool {

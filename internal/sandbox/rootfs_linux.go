@@ -111,7 +111,7 @@ func (r *rootfs) place(dir string, mounts []mount) error {
 	return nil
 }
 
-// makeNode makes an empty directory or file, to mount on.
+// makeNode makes an empty directory or file.
 func makeNode(path string, dir bool) error {
 	if dir {
 		return os.Mkdir(path, 0o755)
@@ -141,7 +141,7 @@ func (r *rootfs) point(path string, dir bool) (string, error) {
 		case errors.Is(err, unix.EINVAL): // it exists and is no link
 			return path, nil
 		case errors.Is(err, fs.ErrNotExist):
-			return path, r.makeNode(path, dir)
+			return path, r.makePoint(path, dir)
 		case err != nil:
 			return "", err
 		case filepath.IsAbs(target):
@@ -153,8 +153,8 @@ func (r *rootfs) point(path string, dir bool) (string, error) {
 	return "", fmt.Errorf("find %q in the image: %w", wanted, unix.ELOOP)
 }
 
-// makeNode makes an empty directory or file to mount on, in a scratch tmpfs.
-func (r *rootfs) makeNode(path string, dir bool) error {
+// makePoint makes an empty directory or file to mount on, in a scratch tmpfs.
+func (r *rootfs) makePoint(path string, dir bool) error {
 	err := makeNode(path, dir)
 	if !errors.Is(err, unix.EROFS) {
 		return err

@@ -28,6 +28,7 @@ var probes = map[string]func(args []string){
 	"exit":    exit,
 	"family":  family,
 	"forks":   forks,
+	"first":   first,
 	"list":    list,
 	"memory":  memory,
 	"mkdir":   each(func(path string) error { return os.Mkdir(path, 0o777) }),
@@ -71,6 +72,13 @@ func exit(args []string) {
 	code, err := strconv.Atoi(args[0])
 	check(err)
 	os.Exit(code)
+}
+
+// first exits like exit if it is the first process, and well if not.
+func first(args []string) {
+	if os.Getpid() == 1 {
+		exit(args)
+	}
 }
 
 func env([]string) {
