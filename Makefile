@@ -14,20 +14,20 @@ all: build
 
 ## build: the program, build/vpk
 build:
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o build/vpk \
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -o build/vpk \
 	  -ldflags '-s -w -X main.version=$(VERSION) -X vpk/internal/config.DefaultIndex=$(DEFAULT_INDEX)' ./cmd/vpk
 
 ## demo: lock, pack, start and probe the example service
 demo: build
-	testdata/demo build
+	@testdata/demo build
 
 ## test: everything, against the real tools, base images and Docker
 test:
-	testdata/run-tests build ./...
+	@testdata/run-tests build ./...
 
 ## race: the packages that work in parallel, under the race detector
 race:
-	testdata/run-tests build -race -short ./internal/... ./layer/... ./pyc/... ./wheel/...
+	@testdata/run-tests build -race -short ./internal/... ./layer/... ./pyc/... ./wheel/...
 
 ## proof: the tests with their long searches and comparisons
 proof:
@@ -35,7 +35,7 @@ proof:
 
 ## fuzz: each fuzzer for FUZZTIME
 fuzz:
-	testdata/fuzz $(FUZZTIME)
+	@testdata/fuzz $(FUZZTIME)
 
 ## lint: format and vet
 lint:
