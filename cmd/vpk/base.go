@@ -31,27 +31,21 @@ func newBasePin(s *streams) *cobra.Command {
 		Short: "Write the digest that the base image has now into [tool.vpk]",
 		Args:  arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := s.environment()
-			if err != nil {
-				return err
-			}
 			p, err := pack.ReadManifest(project(args))
 			if err != nil {
 				return err
 			}
-			reporter, done := s.reporter()
-			defer done()
-			sources, err := o.sources.open(env, reporter)
+			session, err := o.sources.open(s)
 			if err != nil {
 				return err
 			}
-			defer sources.Close()
+			defer session.close()
 			options := pack.Options{Project: p}
-			if err := o.image.merge(&options, env, p.Config); err != nil {
+			if err := o.image.merge(&options, session.env, p.Config); err != nil {
 				return err
 			}
-			pin, err := pack.PinBase(cmd.Context(), sources, options)
-			done()
+			pin, err := pack.PinBase(cmd.Context(), session.sources, options)
+			session.done()
 			if err != nil {
 				return err
 			}

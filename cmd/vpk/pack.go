@@ -111,37 +111,27 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	env, err := s.environment()
-	if err != nil {
-		return err
-	}
 	p, err := pack.ReadProject(dir)
 	if err != nil {
 		return err
 	}
-	selection, err := o.selection.merged(cmd, p.Config)
+	session, err := o.sources.open(s)
 	if err != nil {
 		return err
 	}
-	reporter, done := s.reporter()
-	defer done()
-	sources, err := o.sources.open(env, reporter)
-	if err != nil {
-		return err
-	}
-	defer sources.Close()
+	defer session.close()
 
 	options := pack.Options{
 		Project:    p,
-		Selection:  selection,
+		Selection:  o.selection.merged(cmd, p.Config),
 		Tags:       o.tags,
 		Deliveries: deliveries,
 	}
-	if err := o.image.merge(&options, env, p.Config); err != nil {
+	if err := o.image.merge(&options, session.env, p.Config); err != nil {
 		return err
 	}
-	result, err := pack.Pack(cmd.Context(), sources, options)
-	done()
+	result, err := pack.Pack(cmd.Context(), session.sources, options)
+	session.done()
 	if err != nil {
 		return err
 	}

@@ -59,10 +59,7 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	selection, err := o.selection.merged(cmd, p.Config)
-	if err != nil {
-		return err
-	}
+	selection := o.selection.merged(cmd, p.Config)
 	var plan *pack.PlanReport
 	if o.pythonVersion != "" {
 		target, err := config.ParseTarget(o.pythonVersion, o.pythonPlatform)
@@ -86,20 +83,14 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 }
 
 func (o *planOptions) planForBase(cmd *cobra.Command, s *streams, p *pack.Project, selection pack.Selection) (*pack.PlanReport, error) {
-	env, err := s.environment()
+	session, err := o.sources.open(s)
 	if err != nil {
 		return nil, err
 	}
-	reporter, done := s.reporter()
-	defer done()
-	sources, err := o.sources.open(env, reporter)
-	if err != nil {
-		return nil, err
-	}
-	defer sources.Close()
+	defer session.close()
 	options := pack.Options{Project: p, Selection: selection}
-	if err := o.image.merge(&options, env, p.Config); err != nil {
+	if err := o.image.merge(&options, session.env, p.Config); err != nil {
 		return nil, err
 	}
-	return pack.Plan(cmd.Context(), sources, options)
+	return pack.Plan(cmd.Context(), session.sources, options)
 }

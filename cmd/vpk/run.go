@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vpk/internal/config"
 	"vpk/internal/pack"
+	"vpk/internal/sandbox"
 )
 
 type runOptions struct {
@@ -49,22 +51,16 @@ It is for trying an image where there is no container engine, not for running it
 }
 
 func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []string) error {
-	env, err := s.environment()
+	session, err := o.sources.open(s)
 	if err != nil {
 		return err
 	}
-	reporter, done := s.reporter()
-	defer done()
-	sources, err := o.sources.open(env, reporter)
-	if err != nil {
-		return err
-	}
-	defer sources.Close()
+	defer session.close()
 
-	options := pack.RunOptions{Args: args, Env: o.env, Stdin: s.in, Stdout: s.out, Stderr: s.err, Started: done}
+	options := pack.RunOptions{Args: args, Env: o.env, Stdin: s.in, Stdout: s.out, Stderr: s.err, Started: session.done}
 	if pack.IsImage(what) {
 		options.Image = what
-		if err := o.image.merge(&options.Pack, env, options.Pack.ProjectConfig()); err != nil {
+		if err := o.image.merge(&options.Pack, session.env, config.File{}); err != nil {
 			return err
 		}
 	} else {
@@ -73,20 +69,18 @@ func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []str
 			return err
 		}
 		options.Pack.Project = p
-		if options.Pack.Selection, err = o.selection.merged(cmd, p.Config); err != nil {
-			return err
-		}
-		if err := o.image.merge(&options.Pack, env, p.Config); err != nil {
+		options.Pack.Selection = o.selection.merged(cmd, p.Config)
+		if err := o.image.merge(&options.Pack, session.env, p.Config); err != nil {
 			return err
 		}
 	}
-	err = pack.Run(cmd.Context(), sources, options)
-	var exited interface {
-		error
-		ExitCode() int
-	}
-	if errors.As(err, &exited) && exited.ExitCode() > 0 {
-		return exitStatus(exited.ExitCode())
+	err = pack.Run(cmd.Context(), session.sources, options)
+	var exited *sandbox.ExitError
+	if errors.As(err, &exited) && cmd.Context().Err() == nil {
+		if exited.Signal != 0 {
+			return exitStatus(128 + int(exited.Signal)) // as shells and docker say it
+		}
+		return exitStatus(exited.Code)
 	}
 	return err
 }

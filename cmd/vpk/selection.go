@@ -31,14 +31,14 @@ func (f *selectionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.NoDev, "no-dev", false, "leave out the group dev, also when something else includes it")
 	flags.BoolVar(&f.locked, "locked", false, "refuse a lock that does not fit pyproject.toml (the default)")
 	flags.BoolVar(&f.Frozen, "frozen", false, "use the lock as it is, whatever pyproject.toml says")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		return errors.Join(exclusive(cmd, "locked", "frozen"), exclusive(cmd, "dev", "no-dev"))
+	}
 }
 
 // merged is what the flags say, where they say nothing what [tool.vpk] says.
-func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) (pack.Selection, error) {
+func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) pack.Selection {
 	s := f.Selection
-	if err := errors.Join(exclusive(cmd, "locked", "frozen"), exclusive(cmd, "dev", "no-dev")); err != nil {
-		return s, err
-	}
 	if s.Package == "" {
 		s.Package = file.Package
 	}
@@ -48,7 +48,7 @@ func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) (pack.Sele
 	if !cmd.Flags().Changed("group") {
 		s.Groups = file.Groups
 	}
-	return s, nil
+	return s
 }
 
 // exclusive is an error when more than one of the flags is given.

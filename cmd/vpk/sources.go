@@ -7,7 +7,6 @@ import (
 
 	"vpk/internal/config"
 	"vpk/internal/pack"
-	"vpk/internal/progress"
 )
 
 // sourceFlags say where bytes come from: the cache, the network.
@@ -24,13 +23,23 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 // staleScratch is the age at which scratch files in the cache cannot belong to a running vpk any more.
 const staleScratch = 24 * time.Hour
 
-// open opens what the flags and the environment name. close must be called.
-func (f *sourceFlags) open(env config.Environment, reporter progress.Reporter) (*pack.Sources, error) {
-	dir := f.cacheDir
-	if dir == "" {
-		dir = env.CacheDir
+// session is what a command works with once its words are understood.
+type session struct {
+	env     config.Environment
+	sources *pack.Sources
+	// done ends the drawing of progress, so that stderr can be written to. It may be called more than once.
+	done func()
+}
+
+// open reads the environment and opens what it and the flags name. close must be called.
+func (f *sourceFlags) open(s *streams) (*session, error) {
+	env, err := s.environment()
+	if err != nil {
+		return nil, err
 	}
-	return pack.OpenSources(pack.SourceOptions{
+	dir := first(f.cacheDir, env.CacheDir)
+	reporter, done := s.reporter()
+	sources, err := pack.OpenSources(pack.SourceOptions{
 		CacheDir:   dir,
 		Offline:    f.offline || env.Offline,
 		Timeout:    env.Timeout,
@@ -38,4 +47,14 @@ func (f *sourceFlags) open(env config.Environment, reporter progress.Reporter) (
 		StaleSince: time.Now().Add(-staleScratch),
 		Reporter:   reporter,
 	})
+	if err != nil {
+		done()
+		return nil, err
+	}
+	return &session{env: env, sources: sources, done: done}, nil
+}
+
+func (s *session) close() {
+	s.done()
+	s.sources.Close()
 }

@@ -38,33 +38,23 @@ and for an interpreter of this machine, which it runs with.`,
 }
 
 func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
-	env, err := s.environment()
-	if err != nil {
-		return err
-	}
 	p, err := pack.ReadProject(o.project)
 	if err != nil {
 		return err
 	}
-	selection, err := o.selection.merged(cmd, p.Config)
+	session, err := o.sources.open(s)
 	if err != nil {
 		return err
 	}
-	reporter, done := s.reporter()
-	defer done()
-	sources, err := o.sources.open(env, reporter)
-	if err != nil {
-		return err
-	}
-	defer sources.Close()
-	result, err := pack.Venv(cmd.Context(), sources, pack.VenvOptions{
+	defer session.close()
+	result, err := pack.Venv(cmd.Context(), session.sources, pack.VenvOptions{
 		Project:   p,
-		Selection: selection,
+		Selection: o.selection.merged(cmd, p.Config),
 		Dir:       dir,
 		Python:    o.python,
 		Bytecode:  o.bytecode,
 	})
-	done()
+	session.done()
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"vpk/internal/config"
 	"vpk/internal/fault"
 	"vpk/internal/sandbox"
 	"vpk/layer/base"
@@ -30,14 +29,6 @@ type RunOptions struct {
 	Stdout, Stderr io.Writer
 	// Started is called when nothing more will be reported.
 	Started func()
-}
-
-// ProjectConfig is the configuration of the project to pack, empty when there is none.
-func (o Options) ProjectConfig() config.File {
-	if o.Project == nil {
-		return config.File{}
-	}
-	return o.Project.Config
 }
 
 // IsImage says whether a word names an image on disk and not a project.
