@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -128,6 +130,7 @@ func TestDamagedRootIsMadeAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			want := describeDir(t, root)
 			if err := damage(root); err != nil {
 				t.Fatal(err)
 			}
@@ -135,8 +138,8 @@ func TestDamagedRootIsMadeAgain(t *testing.T) {
 			if err != nil || again != root {
 				t.Fatalf("root %q, %v: want %q", again, err, root)
 			}
-			if err := img.checkRoot(t.Context(), again); err != nil {
-				t.Error(err)
+			if diff := cmp.Diff(want, describeDir(t, again)); diff != "" {
+				t.Errorf("-before +after:\n%s", diff)
 			}
 		})
 	}
@@ -168,5 +171,17 @@ func TestCancelledOpen(t *testing.T) {
 	_, err := Open(ctx, mustRef(t, "oci:"+dir), Options{Cache: newStore(t), Platform: amd64})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestHiddenLayersAreNotReadAgain(t *testing.T) {
+	hidden, top := sourceOf(basetest.Tar(t, short("a=1")...)), sourceOf(basetest.Tar(t, short("a=2")...))
+	files, err := squash(t.Context(), []layerSource{hidden, top}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden.open = func(context.Context) (io.ReadCloser, error) { return nil, errors.New("it was read") }
+	if err := unpack(t.Context(), files, []layerSource{hidden, top}, 1, t.TempDir()); err != nil {
+		t.Error(err)
 	}
 }

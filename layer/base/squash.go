@@ -138,12 +138,9 @@ func ignoreNowhere(err error) error {
 	return err
 }
 
-// hide removes what layers below this one made, and says whether anything but n's own name may go too: a directory stays
-// where this layer has put something into it.
+// hide removes what layers below this one made in n, and says whether n goes too: a directory stays where this layer has
+// put something into it.
 func hide(n *node, layer int) bool {
-	if n.layer == layer && !n.isDir() {
-		return false
-	}
 	hideChildren(n, layer)
 	return n.layer != layer && len(n.children) == 0
 }
