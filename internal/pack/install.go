@@ -41,12 +41,21 @@ func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *l
 		installed: make([]venv.Installed, len(selection.Packages)),
 		archives:  make([]*wheel.Wheel, len(selection.Packages)),
 	}
+	refs := make([]wheel.Ref, len(selection.Packages))
+	for i, p := range selection.Packages {
+		refs[i] = wheel.Ref{
+			Filename: p.Wheel.Filename, URL: p.Wheel.URL, Path: p.Wheel.Path, Hash: wheel.Hash(p.Wheel.Hash), Size: p.Wheel.Size,
+		}
+	}
+	if err := s.wheels.Available(refs...); err != nil {
+		return nil, err
+	}
 	errs := make([]error, len(selection.Packages))
 	var g errgroup.Group
 	g.SetLimit(fetchLimit)
 	for i, p := range selection.Packages {
 		g.Go(func() error {
-			errs[i] = w.install(ctx, s, spec, p, i, compile)
+			errs[i] = w.install(ctx, s, spec, p, refs[i], i, compile)
 			return nil
 		})
 	}
@@ -62,14 +71,8 @@ func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *l
 }
 
 // install fills the slot of one package.
-func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lockfile.Selected, slot int, compile *compiler) error {
-	archive, err := s.wheels.Fetch(ctx, wheel.Ref{
-		Filename: p.Wheel.Filename,
-		URL:      p.Wheel.URL,
-		Path:     p.Wheel.Path,
-		Hash:     wheel.Hash(p.Wheel.Hash),
-		Size:     p.Wheel.Size,
-	})
+func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lockfile.Selected, ref wheel.Ref, slot int, compile *compiler) error {
+	archive, err := s.wheels.Fetch(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -27,9 +27,6 @@ func PinBase(ctx context.Context, s *Sources, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := b.Pin(); err != nil {
-		return "", err
-	}
 	// As the user wrote it, with another digest: a relative path stays relative.
 	written, err := base.ParseRef(o.Base)
 	if err != nil {
@@ -42,11 +39,8 @@ func PinBase(ctx context.Context, s *Sources, o Options) (string, error) {
 	_, digest, _ := strings.Cut(pinned.String(), "@")
 	text := written.Unpinned().String() + "@" + digest
 	name := o.Project.Manifest.Filename
-	data, err := setBase(o.Project.Manifest.Data, text)
-	if err == nil {
-		err = sameBut(o.Project.Config, data, name, text)
-	}
-	if err == nil {
+	data := setBase(o.Project.Manifest.Data, text)
+	if err = sameBut(o.Project.Config, data, name, text); err == nil {
 		err = replaceFile(name, data)
 	}
 	if err != nil {
@@ -62,14 +56,14 @@ var (
 )
 
 // setBase is the text of a pyproject.toml with base set in [tool.vpk], which is added if it is missing.
-func setBase(data []byte, value string) ([]byte, error) {
+func setBase(data []byte, value string) []byte {
 	quoted := strconv.Quote(value)
+	if len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+		data = append(bytes.Clone(data), '\n')
+	}
 	table := tablePattern.FindIndex(data)
 	if table == nil {
-		if len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
-			data = append(bytes.Clone(data), '\n')
-		}
-		return fmt.Appendf(bytes.Clone(data), "\n[tool.vpk]\nbase = %s\n", quoted), nil
+		return fmt.Appendf(bytes.Clone(data), "\n[tool.vpk]\nbase = %s\n", quoted)
 	}
 	end := len(data)
 	if next := headPattern.FindIndex(data[table[1]:]); next != nil {
@@ -82,7 +76,7 @@ func setBase(data []byte, value string) ([]byte, error) {
 	} else {
 		changed = fmt.Appendf(changed, "base = %s\n%s", quoted, body)
 	}
-	return bytes.Join([][]byte{data[:table[1]], changed, data[end:]}, nil), nil
+	return bytes.Join([][]byte{data[:table[1]], changed, data[end:]}, nil)
 }
 
 // sameBut proves that only base is different in the new text: the edit is made on text, and TOML has many ways to write a table.
