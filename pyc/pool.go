@@ -60,9 +60,10 @@ type pool struct {
 	start  func() (*worker, error)
 	slots  chan struct{} // one token for each worker that may exist
 
-	mu    sync.Mutex
-	idle  []*worker
-	known *Interpreter
+	mu     sync.Mutex
+	idle   []*worker
+	known  *Interpreter
+	failed error // of a worker that could not be started: the next could not either
 }
 
 func newPool(ctx context.Context, cache *cas.Store, o Options) *pool {
@@ -84,22 +85,35 @@ func (p *pool) acquire(ctx context.Context) (*worker, error) {
 	if n := len(p.idle); n > 0 {
 		w, p.idle = p.idle[n-1], p.idle[:n-1]
 	}
+	err := p.failed
 	p.mu.Unlock()
 	if w != nil {
 		return w, nil
 	}
-	w, err := p.start()
 	if err == nil {
-		err = p.learn(w.interpreter)
-		if err != nil {
-			w.kill()
-		}
+		w, err = p.startKnown()
 	}
 	if err != nil {
 		<-p.slots
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		p.mu.Lock()
+		p.failed = err
+		p.mu.Unlock()
+		return nil, err
+	}
+	return w, nil
+}
+
+// startKnown starts a worker whose interpreter is the one that is expected.
+func (p *pool) startKnown() (*worker, error) {
+	w, err := p.start()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.learn(w.interpreter); err != nil {
+		_ = w.kill() // it says that it was killed
 		return nil, err
 	}
 	return w, nil
@@ -241,7 +255,7 @@ func startWorker(ctx context.Context, launch Launcher) (*worker, error) {
 	}
 	if closeErr != nil {
 		said := w.kill()
-		return nil, fault.Wrap(fault.Sandbox, "", fmt.Errorf("start compile worker: %w%s", errors.Join(closeErr, said), w.stderr))
+		return nil, fault.Wrap(fault.Sandbox, "what is started must be a CPython; see --sandbox", fmt.Errorf("start compile worker: %w%s", errors.Join(closeErr, said), w.stderr))
 	}
 	return w, nil
 }

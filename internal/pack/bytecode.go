@@ -93,7 +93,7 @@ func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string)
 // compiler) is in the base's program, or in a library next to the standard library.
 func isInterpreter(i pyc.Interpreter, facts base.Facts, root string) error {
 	mismatch := fault.New(fault.Sandbox, "compile with the base's own interpreter: --sandbox auto",
-		"the interpreter that compiles is %q, the base image's is %s", i.Version, facts.Target.Python)
+		"the interpreter that compiles is %q, which is not the base image's build of CPython %s", i.Version, facts.Target.Python)
 	if !strings.HasPrefix(i.Version, facts.Target.Python.Full) {
 		return mismatch
 	}

@@ -60,7 +60,7 @@ func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *l
 		})
 	}
 	_ = g.Wait()
-	err := errors.Join(errs...)
+	err := errors.Join(distinct(errs)...)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -68,6 +68,19 @@ func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *l
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
+}
+
+// distinct leaves out errors that say what one before them says: a sandbox that cannot be had fails for every wheel.
+func distinct(errs []error) []error {
+	var kept []error
+	seen := map[string]bool{}
+	for _, err := range errs {
+		if err != nil && !seen[err.Error()] {
+			seen[err.Error()] = true
+			kept = append(kept, err)
+		}
+	}
+	return kept
 }
 
 // install fills the slot of one package.
