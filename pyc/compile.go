@@ -41,7 +41,9 @@ type Result struct {
 	// Part holds the bytecode files; its Key is empty when the source part's is. It has no entries when there are no modules.
 	Part     tree.Part
 	Failures []Failure // sorted by path
-	Cached   bool      // nothing was compiled
+	// Interpreter is who compiled; zero when there was nothing to compile.
+	Interpreter Interpreter
+	Cached      bool // nothing was compiled
 }
 
 // Compiler compiles parts. It is safe for concurrent use.
@@ -90,6 +92,7 @@ func (c *Compiler) Compile(ctx context.Context, part tree.Part, mode Invalidatio
 	if err != nil {
 		return Result{}, err
 	}
+	result.Interpreter = interpreter
 	key := ""
 	if part.Key != "" {
 		key = cas.Key("bytecode", fmt.Sprint(FormatVersion), part.Key, interpreter.ID(), fmt.Sprint(mode))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,8 +27,8 @@ type compiler struct {
 	mode     pyc.Invalidation // of wheels
 	reporter progress.Reporter
 
-	mu     sync.Mutex
-	counts Bytecode
+	mu   sync.Mutex
+	done Bytecode
 }
 
 // newCompiler makes a compiler whose processes are started by launch, when they are needed.
@@ -63,7 +62,7 @@ func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string)
 			return place{}, fmt.Errorf("compile bytecode: %w", err)
 		}
 		c.mu.Lock()
-		c.counts.Sandbox = box.Name()
+		c.done.Sandbox = box.Name()
 		c.mu.Unlock()
 		return place{box, root}, nil
 	})
@@ -151,9 +150,12 @@ func (c *compiler) compile(ctx context.Context, part tree.Part, mode pyc.Invalid
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts.Modules += len(result.Part.Entries)
+	c.done.Modules += len(result.Part.Entries)
+	if len(result.Part.Entries) > 0 {
+		c.done.Interpreter = result.Interpreter.ID()
+	}
 	for _, f := range result.Failures {
-		c.counts.Failures = append(c.counts.Failures, ModuleReport{Path: f.Path, Reason: f.Reason})
+		c.done.Failures = append(c.done.Failures, ModuleReport{Path: f.Path, Reason: f.Reason})
 		if f.Died {
 			c.reporter.Note("no bytecode for %s: %s", f.Path, f.Reason)
 		} else {
@@ -163,16 +165,13 @@ func (c *compiler) compile(ctx context.Context, part tree.Part, mode pyc.Invalid
 	return result.Part, nil
 }
 
-// finish ends the processes and gives the counts.
-func (c *compiler) finish(ctx context.Context) (Bytecode, error) {
-	err := c.pyc.Close()
+// counts says what became of the modules so far.
+func (c *compiler) counts() Bytecode {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	slices.SortFunc(c.counts.Failures, func(a, b ModuleReport) int { return cmp.Compare(a.Path, b.Path) })
-	if c.counts.Modules > 0 {
-		i, idErr := c.pyc.Interpreter(ctx)
-		c.counts.Interpreter = i.ID()
-		err = errors.Join(err, idErr)
-	}
-	return c.counts, err
+	slices.SortFunc(c.done.Failures, func(a, b ModuleReport) int { return cmp.Compare(a.Path, b.Path) })
+	return c.done
 }
+
+// close ends the processes.
+func (c *compiler) close() error { return c.pyc.Close() }

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"vpk/internal/config"
 	"vpk/layer"
 	"vpk/layer/base"
 	"vpk/lockfile"
@@ -56,7 +57,12 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if err := p.check(o.Selection); err != nil {
 		return nil, err
 	}
-	img := &image{}
+	img := &image{wheels: &wheels{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, img.close())
+		}
+	}()
 	if img.base, err = openBase(ctx, s, o); err != nil {
 		return nil, err
 	}
@@ -74,65 +80,34 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	var c *compiler
 	if o.Bytecode {
 		c = baseCompiler(ctx, s, img.base, o.Sandbox)
-		defer func() {
-			if c != nil {
-				err = errors.Join(err, c.pyc.Close())
-			}
-		}()
+		defer func() { err = errors.Join(err, c.close()) }()
 	}
 	spec := venv.Spec{Prefix: prefix, Python: facts.Target.Python, Interpreter: facts.Interpreter}
 	if img.wheels, err = installWheels(ctx, s, spec, img.selection, c); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, img.close())
-		}
-	}()
-	clock.step("wheels")
-	var dependencies, app []tree.Part
-	if dependencies, img.collisions, err = environmentParts(spec, img.wheels, p.Config); err != nil {
-		return nil, err
-	}
-	for _, collision := range img.collisions {
-		s.reporter.Note("two packages bring %s", collision)
-	}
-	if len(own.Entries) > 0 {
-		app = append(app, own)
-	}
-	img.tree = tree.Tree{Parts: slices.Concat(dependencies, app)}
-	config, err := imageConfig(p.Config, img.base.ConfigFile().Config.Env, newFiles(img.tree, img.base.Files), slices.Sorted(maps.Keys(p.Manifest.Scripts)))
+	dependencies, err := img.join(s, spec, p.Config)
 	if err != nil {
 		return nil, err
 	}
-	config.Created = o.Created
-	config.Labels = labelled(config.Labels, labelSelection, img.selection.Digest())
-	if c != nil {
-		bytecode, err := c.project(ctx, own)
-		if err != nil {
-			return nil, err
-		}
-		if len(bytecode.Entries) > 0 {
-			app = append(app, bytecode)
-		}
-		finished := c
-		c = nil
-		if img.bytecode, err = finished.finish(ctx); err != nil {
-			return nil, err
-		}
-		img.tree = tree.Tree{Parts: slices.Concat(dependencies, app)}
+	app, err := appParts(ctx, own, c)
+	if err != nil {
+		return nil, err
 	}
-	clock.step("bytecode")
+	if c != nil {
+		img.bytecode = c.counts()
+	}
+	img.tree = tree.Tree{Parts: slices.Concat(dependencies, app)}
+	clock.step("wheels")
 
+	config, err := img.config(p, o)
+	if err != nil {
+		return nil, err
+	}
 	if img.layers, err = buildLayers(ctx, s, o, img.base, dependencies, app); err != nil {
 		return nil, err
 	}
-	info := layer.BaseInfo{Digest: img.base.Digest}
-	if img.base.Ref.IsRegistry() {
-		// Only a registry's reference means the same to others; a digest in it is said by itself.
-		info.Name = img.base.Ref.Unpinned().String()
-	}
-	if img.v1, err = layer.Image(img.base.V1(ctx), info, img.layers, config); err != nil {
+	if img.v1, err = layer.Image(img.base.V1(ctx), img.baseInfo(), img.layers, config); err != nil {
 		return nil, err
 	}
 	img.digest, err = img.v1.Digest()
@@ -140,9 +115,45 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	return img, err
 }
 
-// labelled is labels with one more.
-func labelled(labels map[string]string, name, value string) map[string]string {
-	with := map[string]string{name: value}
-	maps.Copy(with, labels)
-	return with
+// join gives the environment's parts and notes what packages disagree on.
+func (i *image) join(s *Sources, spec venv.Spec, c config.File) (parts []tree.Part, err error) {
+	parts, i.collisions, err = environmentParts(spec, i.wheels, c)
+	for _, collision := range i.collisions {
+		s.reporter.Note("two packages bring %s", collision)
+	}
+	return parts, err
+}
+
+// appParts are the project's own files and, unless c is nil, their bytecode; none when there is nothing.
+func appParts(ctx context.Context, own tree.Part, c *compiler) ([]tree.Part, error) {
+	if len(own.Entries) == 0 {
+		return nil, nil
+	}
+	if c == nil {
+		return []tree.Part{own}, nil
+	}
+	bytecode, err := c.project(ctx, own)
+	if err != nil || len(bytecode.Entries) == 0 {
+		return []tree.Part{own}, err
+	}
+	return []tree.Part{own, bytecode}, nil
+}
+
+// config is the image's configuration, with what it says of its origin.
+func (i *image) config(p *Project, o Options) (layer.Config, error) {
+	c, err := imageConfig(p.Config, i.base.ConfigFile().Config.Env, newFiles(i.tree, i.base.Files), slices.Sorted(maps.Keys(p.Manifest.Scripts)))
+	c.Created = o.Created
+	labels := map[string]string{labelSelection: i.selection.Digest()}
+	maps.Copy(labels, c.Labels)
+	c.Labels = labels
+	return c, err
+}
+
+// baseInfo is what the image says of its base. Only a registry's reference is a name that means the same to others.
+func (i *image) baseInfo() layer.BaseInfo {
+	info := layer.BaseInfo{Digest: i.base.Digest}
+	if i.base.Ref.IsRegistry() {
+		info.Name = i.base.Ref.Unpinned().String()
+	}
+	return info
 }

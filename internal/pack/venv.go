@@ -58,7 +58,7 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 		// Checked, because people edit what is in an environment of theirs.
 		c = newCompiler(ctx, s, pyc.CheckedHash, pyc.Options{Root: "host " + host.Executable + " " + host.Version, Launch: host.launch})
 		defer func() {
-			if closeErr := c.pyc.Close(); err == nil {
+			if closeErr := c.close(); err == nil {
 				err = closeErr
 			}
 		}()

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// Plain reports as lines: one when a task ends, none while it runs. It is for logs and pipes.
+// Plain reports as lines: one when a task ends, none while it runs. It is for logs and pipes. Tasks below a megabyte
+// count as details.
 type Plain struct {
 	mu      sync.Mutex
 	w       io.Writer
@@ -14,7 +15,7 @@ type Plain struct {
 	quiet   bool
 }
 
-// NewPlain writes to w. quiet leaves out everything but what Note says of trouble to come; verbose adds tasks and details.
+// NewPlain writes to w. quiet leaves out everything but what Note says of trouble to come; verbose adds small tasks and details.
 func NewPlain(w io.Writer, quiet, verbose bool) *Plain {
 	return &Plain{w: w, quiet: quiet, verbose: verbose}
 }
@@ -41,13 +42,14 @@ func (p *Plain) Detail(format string, args ...any) {
 
 // Task implements Reporter.
 func (p *Plain) Task(name string, total int64) Task {
-	return &plainTask{p: p, name: name}
+	return &plainTask{p: p, name: name, large: total >= 1e6}
 }
 
 type plainTask struct {
-	p    *Plain
-	name string
-	once sync.Once
+	p     *Plain
+	name  string
+	large bool
+	once  sync.Once
 
 	mu sync.Mutex
 	n  int64
@@ -63,7 +65,11 @@ func (t *plainTask) Done() {
 	t.once.Do(func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.p.Detail("%s (%s)", t.name, Bytes(t.n))
+		say := t.p.Detail
+		if t.large {
+			say = t.p.Note
+		}
+		say("%s (%s)", t.name, Bytes(t.n))
 	})
 }
 

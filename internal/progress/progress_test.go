@@ -11,9 +11,9 @@ func TestPlain(t *testing.T) {
 		quiet, verbose bool
 		want           string
 	}{
-		{false, false, "a note 1\n"},
+		{false, false, "a note 1\ndownload y (2.0 MB)\n"},
 		{true, false, ""},
-		{false, true, "a note 1\na detail 2\ndownload x (1.2 kB)\n"},
+		{false, true, "a note 1\na detail 2\ndownload x (1.2 kB)\ndownload y (2.0 MB)\n"},
 	} {
 		var b bytes.Buffer
 		p := NewPlain(&b, test.quiet, test.verbose)
@@ -27,6 +27,9 @@ func TestPlain(t *testing.T) {
 		wg.Wait()
 		task.Done()
 		task.Done()
+		large := p.Task("download y", 2_000_000)
+		large.Add(2_000_000)
+		large.Done()
 		if b.String() != test.want {
 			t.Errorf("quiet=%v verbose=%v: %q, want %q", test.quiet, test.verbose, b.String(), test.want)
 		}
