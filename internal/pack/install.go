@@ -24,7 +24,11 @@ type wheels struct {
 	archives  []*wheel.Wheel
 }
 
+// close closes the archives; of no wheels at all there is nothing to close.
 func (w *wheels) close() error {
+	if w == nil {
+		return nil
+	}
 	var errs []error
 	for _, a := range w.archives {
 		if a != nil {

@@ -57,7 +57,7 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if err := p.check(o.Selection); err != nil {
 		return nil, err
 	}
-	img := &image{wheels: &wheels{}}
+	img := &image{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, img.close())
