@@ -55,11 +55,15 @@ func (e *engine) Start(ctx context.Context, c Command) (Process, error) {
 	if err != nil {
 		return nil, refuse(e, err)
 	}
+	remove := []string{e.path, "rm", "--force", "--volumes", container}
+	if e.name == "podman" { // docker does not ask the program first
+		remove = append(remove, "--time", "0")
+	}
 	s := stage{Supervise: &supervision{
 		Setup:   raws(create),
 		Command: raws([]string{e.path, "start", "--attach", "--interactive", container}),
 		Signal:  raws([]string{e.path, "kill", container, "--signal"}),
-		Cleanup: raws([]string{e.path, "rm", "--force", "--volumes", container}),
+		Cleanup: raws(remove),
 		Env:     raws(os.Environ()), // where the daemon is, and the user's configuration
 	}}
 	return start(ctx, e, c, s, &syscall.SysProcAttr{})

@@ -620,7 +620,7 @@ func beParent(name string) {
 	panic(p.Wait())
 }
 
-// expectNoContainers waits until the engine has no container of ours.
+// expectNoContainers waits until the engine has no container of the probe's root.
 func expectNoContainers(t *testing.T, e *engineUnderTest) {
 	t.Helper()
 	client, ok := e.Sandbox.(*engine)
@@ -630,7 +630,7 @@ func expectNoContainers(t *testing.T, e *engineUnderTest) {
 	var list string
 	for range 100 {
 		var err error
-		if list, err = client.run(t.Context(), nil, "ps", "--all", "--quiet", "--filter", "label="+imageLabel); err != nil {
+		if list, err = client.run(t.Context(), nil, "ps", "--all", "--quiet", "--filter", "ancestor="+imageName(e.root)); err != nil {
 			t.Fatal(err)
 		}
 		if list == "" {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -63,10 +64,12 @@ func (s *supervision) run(control io.Reader, reports *json.Encoder) error {
 		return err
 	}
 	_ = reports.Encode(report{Ready: true}) // a parent that died is seen on the control pipe
+	var killed atomic.Bool
 	go func() {
 		number := make([]byte, 1)
 		for {
 			if _, err := control.Read(number); err != nil || syscall.Signal(number[0]) == syscall.SIGKILL {
+				killed.Store(true)
 				p.kill()
 				return
 			}
@@ -82,8 +85,8 @@ func (s *supervision) run(control io.Reader, reports *json.Encoder) error {
 	if err != nil {
 		return err
 	}
-	if s.Inner == nil && end.Code > 128 && end.Code <= 128+64 { // how engines tell a signal
-		end = &exit{Code: -1, Signal: syscall.Signal(end.Code - 128)}
+	if s.Inner == nil {
+		end = end.ofClient(killed.Load())
 	}
 	_ = reports.Encode(report{Exit: end})
 	os.Exit(0)
@@ -150,6 +153,18 @@ func (s *supervision) client() (*supervised, error) {
 		},
 		finish: cleanup,
 	}, nil
+}
+
+// ofClient is how the container's program ended whose client ended so: clients tell a signal by the exit status, and may say
+// anything when their container was removed before their eyes.
+func (e *exit) ofClient(killed bool) *exit {
+	switch {
+	case killed && *e != (exit{}):
+		return &exit{Code: -1, Signal: syscall.SIGKILL}
+	case e.Code > 128 && e.Code <= 128+64:
+		return &exit{Code: -1, Signal: syscall.Signal(e.Code - 128)}
+	}
+	return e
 }
 
 // silence points the standard files at nothing.
