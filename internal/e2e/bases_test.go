@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+func searchPath(c *v1.ConfigFile) string {
+	for _, variable := range c.Config.Env {
+		if value, ok := strings.CutPrefix(variable, "PATH="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func TestDebugBaseKeepsItsShell(t *testing.T) {
+	t.Parallel()
+	d, u := needDocker(t), warmUser(t)
+	tag := d.tag()
+	r := u.pack(u.example(fastapiDemo), "--base", base(t, base12Debug), "-t", tag, "--load", "-o", "oci:"+u.path("image"))
+	path := searchPath(configOf(t, imageIn(t, u.path("image"), r.Digest)))
+	if dirs := strings.Split(path, ":"); dirs[0] != "/app/.venv/bin" || !slices.Contains(dirs, "/busybox") {
+		t.Errorf("PATH is %q", path)
+	}
+	c := d.run(tag)
+	c.probe()
+	for name, args := range map[string][]string{
+		"as its entry point": {"run", "--rm", "--name", uniqueName("shell"), "--read-only", "--entrypoint", "sh", tag},
+		"in the container":   {"exec", c.name, "sh"},
+	} {
+		out := d.does(append(args, "-c", "id -u; which uvicorn; ls /app/*.py")...)
+		if want := "65532\n/app/.venv/bin/uvicorn\n/app/app.py"; out != want {
+			t.Errorf("the shell %s says %q, want %q", name, out, want)
+		}
+	}
+}
+
+func TestTrixie(t *testing.T) {
+	t.Parallel()
+	d, u := needDocker(t), warmUser(t)
+	tag := d.tag()
+	r := u.pack(u.example(fastapiDemo), "--base", base(t, base13), "-t", tag, "--load", "-o", "oci:"+u.path("image"))
+	if !strings.HasPrefix(r.Base.Python, "3.13.") || r.Base.Interpreter != "/usr/bin/python3.13" {
+		t.Errorf("the interpreter is %q, %q", r.Base.Interpreter, r.Base.Python)
+	}
+	// /bin, /lib and others are links in this base: a directory of that name in a layer would take the base apart.
+	for _, h := range ownLayers(t, imageIn(t, u.path("image"), r.Digest)) {
+		if h.Name != "app/" && !strings.HasPrefix(h.Name, "app/") {
+			t.Errorf("a layer has %q", h.Name)
+		}
+	}
+	c := d.run(tag)
+	c.probe()
+	const script = "import sys, os, pydantic_core, uvloop; print(sys.version_info[:2], os.path.realpath(sys.executable), os.readlink('/lib'))"
+	if out := c.does("exec", c.name, "/app/.venv/bin/python", "-c", script); out != "(3, 13) /usr/bin/python3.13 usr/lib" {
+		t.Errorf("inside it is %q", out)
+	}
+}
+
+func TestOtherArchitecture(t *testing.T) {
+	t.Parallel()
+	u := warmUser(t)
+	image := base(t, base12Multi)
+	for _, arch := range []string{"amd64", "arm64"} {
+		r := u.pack(u.example(fastapiDemo), "--base", image, "--platform", "linux/"+arch, "--no-bytecode", "-o", "oci:"+u.path(arch))
+		config := configOf(t, imageIn(t, u.path(arch), r.Digest))
+		if config.Architecture != arch || config.OS != "linux" || !strings.HasPrefix(r.Platform, "linux/"+arch) {
+			t.Errorf("%s: packed for %s, config says %s/%s", arch, r.Platform, config.OS, config.Architecture)
+		}
+		machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]
+		native := 0
+		for _, p := range r.Packages {
+			switch {
+			case strings.HasSuffix(p.File, "_"+machine+".whl"):
+				native++
+			case !strings.HasSuffix(p.File, "-any.whl"):
+				t.Errorf("%s: wheel %s", arch, p.File)
+			}
+		}
+		if native < 4 || r.Bytecode.Modules != 0 {
+			t.Errorf("%s: %d wheels for it, %d modules with bytecode", arch, native, r.Bytecode.Modules)
+		}
+	}
+	if r := u.vpk("pack", u.example(fastapiDemo), "--base", base(t, base12), "--platform", "linux/"+otherThanHost(t), "-o", "oci:"+u.path("wrong")); r.code != 7 || exists(u.path("wrong")) {
+		t.Errorf("a base of another architecture: exit code %d\n%s", r.code, r.stderr)
+	}
+}
+
+// otherThanHost is an architecture that the one-platform base is not of.
+func otherThanHost(t *testing.T) string {
+	t.Helper()
+	if runtime.GOARCH == "arm64" {
+		return "amd64"
+	}
+	return "arm64"
+}

@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// leavesNothing fails the test when something of the user's runs is still there, after a moment's grace: a process that has
+// anything to do with the user's directory, a mount, a scratch file.
+func (u *user) leavesNothing() {
+	u.t.Helper()
+	if err := waitFor(10*time.Second, u.leftovers); err != nil {
+		u.t.Errorf("left behind:\n%v", err)
+	}
+}
+
+func (u *user) leftovers() error {
+	var found []string
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, u.dir) {
+			found = append(found, "mount "+strings.TrimSpace(line))
+		}
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		if p == fmt.Sprintf("/proc/%d", os.Getpid()) {
+			continue
+		}
+		if why := u.touches(p); why != "" {
+			line, _ := os.ReadFile(p + "/cmdline")
+			found = append(found, fmt.Sprintf("process %s (%s): %q", filepath.Base(p), why, strings.ReplaceAll(string(line), "\x00", " ")))
+		}
+	}
+	for _, pattern := range []string{u.path("tmp", "*"), filepath.Join(u.cache, "tmp", "*")} {
+		scratch, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		found = append(found, scratch...)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s", strings.Join(found, "\n"))
+}
+
+// touches says where in /proc the user's directory shows, "" for nowhere. What has ended shows nothing.
+func (u *user) touches(process string) string {
+	for _, name := range []string{"cmdline", "environ", "mountinfo", "maps"} {
+		if data, err := os.ReadFile(filepath.Join(process, name)); err == nil && strings.Contains(string(data), u.dir) {
+			return name
+		}
+	}
+	links, _ := filepath.Glob(process + "/fd/*")
+	for _, name := range append(links, process+"/exe", process+"/cwd", process+"/root") {
+		if target, err := os.Readlink(name); err == nil && strings.HasPrefix(target, u.dir) {
+			return strings.TrimPrefix(name, process+"/")
+		}
+	}
+	return ""
+}
