@@ -27,7 +27,8 @@ test:
 
 ## race: the packages that work in parallel, under the race detector
 race:
-	@testdata/run-tests build -race -short ./internal/... ./layer/... ./pyc/... ./wheel/...
+	@testdata/run-tests build -race -short ./internal/cas ./internal/pack ./internal/progress ./internal/transport \
+	  ./layer/... ./pyc ./wheel/...
 
 ## proof: the tests with their long searches and comparisons
 proof:
