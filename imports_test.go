@@ -34,13 +34,20 @@ var rooms = map[string][]string{
 	"internal/transport": {},
 	"internal/config":    {},
 	"internal/sandbox":   {},
-	"internal/testwheel": {},
-	"layer/base/basetest": {"layer/base"},
 	"internal/pack": {
 		"internal/config", "internal/sandbox", "layer", "layer/base", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel",
 	},
 	"cmd/vpk": {"internal/config", "internal/pack", "internal/sandbox", "layer"},
+
+	// For tests.
+	"internal/e2e":        {},
+	"internal/peer":       {},
+	"internal/testwheel":  {},
+	"layer/base/basetest": {"layer/base"},
 }
+
+// support is what only tests import: it imports testing, which the program must not contain.
+var support = []string{"internal/peer", "internal/testwheel", "layer/base/basetest"}
 
 // leaves import no room; of the module they import only each other, and these not even all of that.
 var leaves = map[string][]string{
@@ -79,6 +86,9 @@ func TestImportsGoOneWay(t *testing.T) {
 			imported, ours := strings.CutPrefix(imported, "vpk/")
 			if ours && !slices.Contains(allowed, imported) {
 				t.Errorf("%s imports %s", pkg, imported)
+			}
+			if !slices.Contains(support, pkg) && (imported == "testing" || slices.Contains(support, imported)) {
+				t.Errorf("%s imports %s outside its tests", pkg, imported)
 			}
 		}
 	}
