@@ -24,7 +24,7 @@ func newRun(s *streams) *cobra.Command {
 		Short: "Start a packed image without a container engine",
 		Long: `Start an image (oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE) or a project, which is packed first, in
 a throwaway container: its root read-only, /tmp empty and writable, the host's network. Its user is mapped
-to the caller; owners of files are not reproduced. ARGs replace the image's Cmd.
+to the caller, or to nobody when that is root; owners of files are not reproduced. ARGs replace the image's Cmd.
 
 It is for trying an image where there is no container engine, not for running it in production.`,
 		Example: "  vpk run oci:image\n  vpk run . -- python -V",

@@ -77,9 +77,7 @@ func Run(ctx context.Context, s *Sources, o RunOptions) (err error) {
 	if err != nil {
 		return fmt.Errorf("run image: %w", err)
 	}
-	if os.Getuid() != 0 {
-		s.reporter.Detail("owners of files are not reproduced: all belong to the image's user")
-	}
+	s.reporter.Detail("owners of files are not reproduced")
 	o.Started()
 	process, err := box.Start(ctx, cmd)
 	if err != nil {

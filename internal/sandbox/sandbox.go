@@ -12,9 +12,10 @@
 // # Engines
 //
 // Namespaces: user, mount, PID, IPC and, for Compile, network and UTS namespaces, without a daemon and without root. The
-// new root is a tmpfs in which each entry of the image's root is bound read-only. The image's user is the caller's; with
-// Compile under root it is the host's 65534, so the root must be readable by everyone, as the roots of images are. (Root
-// without a 65534, as after unshare -r, remains root, whose processes the kernel does not limit.) Needs Linux 5.14:
+// new root is a tmpfs in which each entry of the image's root is bound read-only. The image's user is the caller's; under
+// root it is the host's 65534, so the root must be readable by everyone, as the roots of images are: with the host's root
+// behind it a program could write to /proc/sys. (Root without a 65534, as after unshare -r, remains the root of its
+// namespace, whose processes the kernel does not limit.) Needs Linux 5.14:
 // mount_setattr, and limits of processes that count inside the namespace only.
 //
 // Direct: for hosts that refuse namespaces, as most containers of CI services do. The root's own loader runs the root's

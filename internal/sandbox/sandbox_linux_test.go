@@ -511,7 +511,7 @@ func conformLimits(t *testing.T, e *engineUnderTest) {
 		if !e.container {
 			t.Skip("not limited: the kernel would count all of the user's")
 		}
-		if uid, _ := hostUser(Compile); uid == 0 && !e.engine {
+		if uid, _ := hostUser(); uid == 0 && !e.engine {
 			t.Skip("not limited: root in a user namespace that has no other user")
 		}
 		c := e.command(nil, "forks", "200")
@@ -655,6 +655,20 @@ func conformRun(t *testing.T, e *engineUnderTest) {
 		root.UID, root.GID = 0, 0
 		if got := e.output(t, root); !strings.HasPrefix(got, "dir=/ uid=0 gid=0 ") {
 			t.Errorf("got %q", got)
+		}
+	})
+	// The host's root needs no capability to write to /proc/sys, and so to have the kernel start a program as it.
+	t.Run("no root of the host", func(t *testing.T) {
+		if uid, _ := hostUser(); e.engine || uid == 0 {
+			t.Skip("engines have their own ways; root of a namespace without another user is not the host's")
+		}
+		root := command("read", "/proc/self/uid_map")
+		root.UID, root.GID = 0, 0
+		for _, c := range []Command{root, command("read", "/proc/self/uid_map")} {
+			var inside, outside, count int
+			if _, err := fmt.Sscan(e.output(t, c), &inside, &outside, &count); err != nil || inside != c.UID || outside == 0 {
+				t.Errorf("user %d of the image is %d of the host (%v)", c.UID, outside, err)
+			}
 		}
 	})
 	t.Run("network", func(t *testing.T) {
