@@ -45,6 +45,7 @@ func (d direct) Start(ctx context.Context, c Command) (Process, error) {
 
 // startConfined starts a program of the host that may see one directory, under a supervisor.
 func startConfined(ctx context.Context, b Sandbox, c Command, p program, visible string) (Process, error) {
+	p.Limits.Processes = 0 // the kernel would count all of the user's, and refuse the first fork to a busy one
 	inner := &stage{Program: p, Confine: &confinement{Visible: raw(visible)}}
 	return start(ctx, b, c, stage{Supervise: &supervision{Inner: inner}}, &syscall.SysProcAttr{})
 }

@@ -508,8 +508,13 @@ func conformLimits(t *testing.T, e *engineUnderTest) {
 		}
 	})
 	t.Run("processes", func(t *testing.T) {
-		if !e.container {
-			t.Skip("not limited: the kernel would count all of the user's")
+		if !e.container { // not limited: the kernel would count all of the user's
+			c := e.command(nil, "forks", "3")
+			c.Limits.Processes = 1
+			if got := e.output(t, c); got != "allowed\n" {
+				t.Errorf("forks of a user who has other processes: %q", got)
+			}
+			return
 		}
 		if uid, _ := hostUser(); uid == 0 && !e.engine {
 			t.Skip("not limited: root in a user namespace that has no other user")
