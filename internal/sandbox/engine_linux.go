@@ -87,6 +87,9 @@ func (e *engine) create(c Command, image, container string) ([]string, error) {
 	if c.Limits.Memory > 0 {
 		args = append(args, "--memory", strconv.FormatInt(c.Limits.Memory, 10))
 	}
+	if c.Limits.Stack > 0 {
+		args = append(args, "--ulimit", fmt.Sprintf("stack=%d:%d", c.Limits.Stack, c.Limits.Stack))
+	}
 	if c.Limits.Processes > 0 {
 		args = append(args, "--pids-limit", strconv.Itoa(c.Limits.Processes))
 	}

@@ -5,7 +5,7 @@
 //
 // Compile is for work whose result must depend on nothing but its input: the root read-only, no network, no process and
 // nothing of the host but the devices null, zero, full, random and urandom; no /proc; user and group 65534; umask 022;
-// limits of memory and processes. Run is for trying an image: the host's network with its resolv.conf and hosts, a
+// limits of memory, stack and processes. Run is for trying an image: the host's network with its resolv.conf and hosts, a
 // private /proc where the kernel allows one, empty writable /tmp and /dev/shm, the image's user; the root is read-only
 // here too. File owners are not reproduced: unpacked files belong to whoever unpacked them.
 //
@@ -113,11 +113,13 @@ type Bind struct {
 // Limits bound what the program takes. Zero means the profile's default: Compile has CompileLimits, Run has no limits.
 type Limits struct {
 	Memory    int64 // bytes of address space of each process
+	Stack     int64 // bytes of its first thread's stack
 	Processes int
 }
 
-// CompileLimits are the defaults of Compile.
-var CompileLimits = Limits{Memory: 4 << 30, Processes: 128}
+// CompileLimits are the defaults of Compile. The stack is Linux's default: with the caller's own, what nests deeply would
+// compile here and crash the compiler there.
+var CompileLimits = Limits{Memory: 4 << 30, Stack: 8 << 20, Processes: 128}
 
 // Sandbox is one way to have a container.
 type Sandbox interface {
@@ -202,6 +204,9 @@ func (c Command) checked() (Command, error) {
 		c.UID, c.GID = nobody, nobody
 		if c.Limits.Memory == 0 {
 			c.Limits.Memory = CompileLimits.Memory
+		}
+		if c.Limits.Stack == 0 {
+			c.Limits.Stack = CompileLimits.Stack
 		}
 		if c.Limits.Processes == 0 {
 			c.Limits.Processes = CompileLimits.Processes

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 // Variables by which a test passes work to this test program, started again.
@@ -505,6 +506,24 @@ func conformLimits(t *testing.T, e *engineUnderTest) {
 		var failed *ExitError
 		if out, _, err := e.run(t, c); !errors.As(err, &failed) || out != "started\n" {
 			t.Errorf("more memory than the limit: %q, %v", out, err)
+		}
+	})
+	t.Run("stack", func(t *testing.T) {
+		var own unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_STACK, &own); err != nil {
+			t.Fatal(err)
+		}
+		// Whatever the caller's is.
+		if err := unix.Setrlimit(unix.RLIMIT_STACK, &unix.Rlimit{Cur: 1 << 20, Max: own.Max}); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := unix.Setrlimit(unix.RLIMIT_STACK, &own); err != nil {
+				t.Error(err)
+			}
+		}()
+		if got, want := e.output(t, e.command(nil, "stack")), fmt.Sprintln(CompileLimits.Stack, CompileLimits.Stack); got != want {
+			t.Errorf("the stack is limited to %q, want %q", got, want)
 		}
 	})
 	t.Run("processes", func(t *testing.T) {

@@ -249,6 +249,7 @@ func (l Limits) apply() error {
 	return errors.Join(
 		set("processes", unix.RLIMIT_NPROC, uint64(l.Processes)),
 		set("memory", unix.RLIMIT_AS, uint64(l.Memory)),
+		set("stack", unix.RLIMIT_STACK, uint64(l.Stack)),
 		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}),
 	)
 }

@@ -36,6 +36,7 @@ var probes = map[string]func(args []string){
 	"pid":     func([]string) { fmt.Println(os.Getpid()) },
 	"print":   func(args []string) { fmt.Print(args[0]); fmt.Fprint(os.Stderr, args[1]) },
 	"read":    read,
+	"stack":   stack,
 	"status":  status,
 	"term":    term,
 	"write":   each(func(path string) error { return os.WriteFile(path, []byte("x"), 0o666) }),
@@ -178,6 +179,13 @@ func memory([]string) {
 		}
 		kept = append(kept, block)
 	}
+}
+
+// stack tells the limit of the stack.
+func stack([]string) {
+	var limit syscall.Rlimit
+	check(syscall.Getrlimit(syscall.RLIMIT_STACK, &limit))
+	fmt.Println(limit.Cur, limit.Max)
 }
 
 // term ends in its own way when it is asked to.
