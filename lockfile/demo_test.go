@@ -2,6 +2,7 @@ package lockfile_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,13 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"vpk/internal/peer"
 	"vpk/lockfile"
 	"vpk/lockfile/pyproject"
 	"vpk/wheel/tag"
 )
 
-// lockedProject makes a directory with a pyproject.toml and the lock that uv resolves for it now. The lock is kept below
-// VPK_TEST_CACHE, by the content of pyproject.toml, so that later runs need no network.
+// lockedProject makes a directory with a pyproject.toml and the lock that uv resolves for it. The lock stays in the cache of
+// the tests, by the content of pyproject.toml, so that later runs need no network.
 func lockedProject(t *testing.T, uv *oracle, manifest []byte) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -25,33 +27,25 @@ func lockedProject(t *testing.T, uv *oracle, manifest []byte) (dir string) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "uv.lock")
-	cached := ""
-	if cache := os.Getenv("VPK_TEST_CACHE"); cache != "" {
-		cached = filepath.Join(cache, "locks", fmt.Sprintf("%x.lock", sha256.Sum256(manifest)))
-		if data, err := os.ReadFile(cached); err == nil {
-			if err := os.WriteFile(path, data, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			return dir
+	kept := filepath.Join(peer.CacheDir(t.TempDir()), "locks", fmt.Sprintf("%x.lock", sha256.Sum256(manifest)))
+	if lock, err := os.ReadFile(kept); err == nil {
+		if err := os.WriteFile(path, lock, 0o644); err != nil {
+			t.Fatal(err)
 		}
+		return dir
 	}
 	cmd := exec.Command(uv.uv, "lock", "--python", uv.python(t, "3.11.0"))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "UV_PYTHON_DOWNLOADS=never")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		absent(t, "uv cannot lock the project (is there an index?): %v\n%s", err, out)
+		peer.Missing(t, "uv cannot lock the project (is there an index?): %v\n%s", err, out)
 	}
-	if cached != "" {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.MkdirAll(filepath.Dir(cached), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(cached, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	lock, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(kept), 0o755), os.WriteFile(kept, lock, 0o644)); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"vpk/internal/peer"
 	"vpk/lockfile"
 	"vpk/lockfile/pyproject"
 	"vpk/wheel/tag"
@@ -210,7 +211,7 @@ var flagSets = []string{
 func TestSelectGeneratedLikeUV(t *testing.T) {
 	uv := newOracle(t)
 	count := 15
-	if inFull() {
+	if peer.InFull() {
 		count = 400
 	}
 	manifest := []byte("[project]\nname = \"root\"\nversion = \"1.0\"\nrequires-python = \">=3.10\"\n" +

@@ -12,38 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 	"vpk/wheel/tag"
 )
-
-// inFull reports whether the comparisons were asked for in full, VPK_PROOF=1, and not as a sample.
-func inFull() bool { return os.Getenv("VPK_PROOF") == "1" }
-
-// uvProgram gives the uv to compare with: VPK_TEST_UV, or uv of PATH.
-func uvProgram(t testing.TB) string {
-	t.Helper()
-	uv := os.Getenv("VPK_TEST_UV")
-	if uv == "" {
-		var err error
-		if uv, err = exec.LookPath("uv"); err != nil {
-			absent(t, "no uv: neither VPK_TEST_UV nor in PATH")
-		}
-	}
-	out, err := exec.Command(uv, "--version").Output()
-	if err != nil || !strings.HasPrefix(strings.TrimSpace(string(out))+" ", "uv 0.11.8 ") {
-		absent(t, "%s is %q (%v), and uv 0.11.8 is what is compared with", uv, out, err)
-	}
-	return uv
-}
-
-// absent ends a test whose peer is not here.
-func absent(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf("NOT COMPARED: "+format, args...)
-}
 
 // oracle asks uv what it would install from a lock.
 type oracle struct {
@@ -54,7 +25,7 @@ type oracle struct {
 
 func newOracle(t testing.TB) *oracle {
 	t.Helper()
-	return &oracle{uv: uvProgram(t), home: t.TempDir(), pythons: map[string]string{}}
+	return &oracle{uv: peer.UV(t), home: t.TempDir(), pythons: map[string]string{}}
 }
 
 // python makes a program that answers uv's questions as the Python it is told to be ("3.13.0"), so that uv selects for a
@@ -64,13 +35,9 @@ func (o *oracle) python(t testing.TB, version string) string {
 	if path, ok := o.pythons[version]; ok {
 		return path
 	}
-	real := testwheel.Python(t)
-	out, err := exec.Command(real, "-I", "-c", "import platform; print(platform.python_version())").Output()
-	if err != nil {
-		t.Fatalf("%s: %v", real, err)
-	}
+	real := peer.Python(t)
+	was := peer.PythonVersion(t, real)
 	short := func(v string) string { return strings.Join(strings.SplitN(v, ".", 3)[:2], ".") }
-	was := strings.TrimSpace(string(out))
 	script := fmt.Sprintf(`#!%s -I
 import subprocess, sys
 done = subprocess.run([%q, *sys.argv[1:]], stdout=subprocess.PIPE)

@@ -1,5 +1,5 @@
-// Package peer finds what tests compare vpk with and stand on, and vpk itself never uses: uv, CPython, packaging, the tools
-// that read images, Docker, base images. Only tests import it.
+// Package peer finds what tests compare vpk with and stand on: uv, CPython, packaging, the tools that read images, Docker,
+// base images, real wheels. It also has what such comparisons share. Only tests import it.
 //
 // Where it looks. A program NAME is VPK_TEST_NAME, an absolute path, or in PATH; a base image is an OCI layout that
 // VPK_TEST_BASE12 and the like name; what tests download stays in VPK_TEST_CACHE. testdata/setup-tests gets all of them and

@@ -1,10 +1,16 @@
 package pep440
 
 import (
+	_ "embed"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"vpk/internal/peer"
 )
+
+//go:embed testdata/oracle.py
+var oracle string
 
 // question and answer are what testdata/oracle.py reads and writes.
 type (
@@ -29,7 +35,7 @@ type (
 // hand-picked ones of the tables among them.
 func TestAgreesWithPackaging(t *testing.T) {
 	pairs := 4000
-	if inFull() {
+	if peer.InFull() {
 		pairs = 60000
 	}
 	r := rand.New(rand.NewPCG(440, 26_3))
@@ -40,7 +46,7 @@ func TestAgreesWithPackaging(t *testing.T) {
 	}
 	for i := range oddVersions {
 		for j := range oddSpecifiers {
-			if inFull() || r.IntN(10) == 0 {
+			if peer.InFull() || r.IntN(10) == 0 {
 				q.Contains = append(q.Contains, [2]int{i, j})
 			}
 		}
@@ -49,7 +55,8 @@ func TestAgreesWithPackaging(t *testing.T) {
 		q.Contains = append(q.Contains, [2]int{r.IntN(len(q.Versions)), r.IntN(len(q.Specs))})
 		q.Compare = append(q.Compare, [2]int{r.IntN(len(q.Versions)), r.IntN(len(q.Versions))})
 	}
-	a := askPackaging(t, q)
+	var a answer
+	peer.AskPackaging(t, oracle, q, &a)
 
 	versions := make([]Version, len(q.Versions))
 	valid := 0

@@ -3,6 +3,8 @@ package pep440
 import (
 	"math/rand/v2"
 	"strings"
+
+	"vpk/internal/peer"
 )
 
 // oddVersions are versions, in many spellings, around the places where
@@ -102,21 +104,9 @@ func randomSpecifiers(r *rand.Rand) string {
 	return strings.Join(clauses, pick(r, ",", ", "))
 }
 
-// mangle changes, drops or adds a character or two.
-func mangle(r *rand.Rand, s string) string {
-	for range 1 + r.IntN(2) {
-		i := r.IntN(len(s) + 1)
-		c := pick(r, ".", "-", "_", "+", "!", "*", ",", " ", "=", "<", ">", "~", "0", "1", "a", "r", "v", "post", "dev", "é", "\x00")
-		switch r.IntN(3) {
-		case 0:
-			s = s[:i] + c + s[i:]
-		case 1:
-			s = strings.ToValidUTF8(s[:max(i-1, 0)]+s[i:], "")
-		default:
-			s = strings.ToValidUTF8(s[:max(i-1, 0)]+c+s[i:], "")
-		}
-	}
-	return s
-}
+func mangle(r *rand.Rand, s string) string { return peer.Mangle(r, s, pieces) }
+
+// pieces are what mangle spoils a text with.
+var pieces = []string{".", "-", "_", "+", "!", "*", ",", " ", "=", "<", ">", "~", "0", "1", "a", "r", "v", "post", "dev", "é", "\x00"}
 
 func pick(r *rand.Rand, choices ...string) string { return choices[r.IntN(len(choices))] }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"vpk/internal/peer"
 	"vpk/internal/testwheel"
 )
 
@@ -20,7 +21,7 @@ import (
 // whose version 1 needs nothing, so that the lock tells by q<k>'s version
 // whether the two fit.
 func TestAgreesWithUVLock(t *testing.T) {
-	uv, python := uvProgram(t), testwheel.Python(t)
+	uv, python := peer.UV(t), peer.Python(t)
 	versions := []string{
 		"0.dev0", "0", "0.9", "0.9.post1", "1.0.dev0", "1.0.dev1", "1.0.dev1+x", "1.0.dev2", "1.0a1.dev1", "1.0a1", "1.0a1+x", "1.0a1.post0", "1.0a1.post1", "1.0a1.post1.dev2",
 		"1.0a1.post2.dev0", "1.0a1.post2", "1.0a2.dev0", "1.0a2", "1.0rc1", "1.0", "1.0.0", "1.0+x", "1.0+x.1", "1.0.post0.dev1", "1.0.post0", "1.0.post1.dev0", "1.0.post1.dev1",
@@ -36,7 +37,7 @@ func TestAgreesWithUVLock(t *testing.T) {
 	var pairs []pair
 	for i := range versions {
 		for j := range specifiers {
-			if listed := j < 14; inFull() || r.IntN(10) == 0 || listed && r.IntN(3) == 0 {
+			if listed := j < 14; peer.InFull() || r.IntN(10) == 0 || listed && r.IntN(3) == 0 {
 				pairs = append(pairs, pair{i, j})
 			}
 		}
@@ -72,7 +73,7 @@ find-links = ["."]
 `))
 	cmd := exec.Command(uv, "lock", "--offline", "--no-cache", "--python", python)
 	cmd.Dir = dir
-	output(t, cmd)
+	peer.Output(t, cmd)
 
 	text, err := os.ReadFile(filepath.Join(dir, "uv.lock"))
 	if err != nil {

@@ -1,12 +1,18 @@
 package pep508
 
 import (
+	_ "embed"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"vpk/internal/peer"
 )
+
+//go:embed testdata/oracle.py
+var oracle string
 
 // question and answer are what testdata/oracle.py reads and writes.
 type (
@@ -50,7 +56,7 @@ func variablesOf(env Environment, extra string) map[string]string {
 // hand-picked ones of the tables among them, and what is printed for them.
 func TestAgreesWithPackaging(t *testing.T) {
 	count := 4000
-	if inFull() {
+	if peer.InFull() {
 		count = 40000
 	}
 	r := rand.New(rand.NewPCG(508, 26_3))
@@ -87,7 +93,8 @@ func TestAgreesWithPackaging(t *testing.T) {
 		}
 		q.Ask = append(q.Ask, envs)
 	}
-	a := askPackaging(t, q)
+	var a answer
+	peer.AskPackaging(t, oracle, q, &a)
 
 	valid, evaluated, byUV := 0, 0, 0
 	for i, s := range q.Markers {

@@ -3,6 +3,8 @@ package pep508
 import (
 	"math/rand/v2"
 	"strings"
+
+	"vpk/internal/peer"
 )
 
 // environments are what the tests evaluate in. The extra, which packaging wants
@@ -151,22 +153,10 @@ func randomRequirement(r *rand.Rand) string {
 	return s
 }
 
-// mangle changes, drops or adds a character or two.
-func mangle(r *rand.Rand, s string) string {
-	for range 1 + r.IntN(2) {
-		i := r.IntN(len(s) + 1)
-		c := pick(r, ".", "-", "_", "(", ")", "[", "]", ";", ",", "@", " ", "=", "<", "~", "!", "'", `"`, "0", "in", "and", "or", "not", "é", "\n", "\\")
-		switch r.IntN(3) {
-		case 0:
-			s = s[:i] + c + s[i:]
-		case 1:
-			s = strings.ToValidUTF8(s[:max(i-1, 0)]+s[i:], "")
-		default:
-			s = strings.ToValidUTF8(s[:max(i-1, 0)]+c+s[i:], "")
-		}
-	}
-	return s
-}
+func mangle(r *rand.Rand, s string) string { return peer.Mangle(r, s, pieces) }
+
+// pieces are what mangle spoils a text with.
+var pieces = []string{".", "-", "_", "(", ")", "[", "]", ";", ",", "@", " ", "=", "<", "~", "!", "'", `"`, "0", "in", "and", "or", "not", "é", "\n", "\\"}
 
 func pick(r *rand.Rand, choices ...string) string { return choices[r.IntN(len(choices))] }
 func pickInt(r *rand.Rand, choices ...int) int    { return choices[r.IntN(len(choices))] }

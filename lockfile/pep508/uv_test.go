@@ -12,6 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"vpk/internal/peer"
 	"vpk/internal/testwheel"
 )
 
@@ -61,12 +62,12 @@ func randomLockable(r *rand.Rand, depth int, withExtras bool) string {
 // TestEvaluatesLikeUV asks uv pip compile which of many requirements apply on
 // the Python at hand.
 func TestEvaluatesLikeUV(t *testing.T) {
-	uv, python := uvProgram(t), testwheel.Python(t)
+	uv, python := peer.UV(t), peer.Python(t)
 	count := 150
-	if inFull() {
+	if peer.InFull() {
 		count = 3000
 	}
-	full := output(t, exec.Command(python, "-c", "import platform; print(platform.python_version())"))
+	full := peer.PythonVersion(t, python)
 	minor := strings.Join(strings.SplitN(full, ".", 3)[:2], ".")
 	env := linux(minor, full, "x86_64")
 
@@ -87,7 +88,7 @@ func TestEvaluatesLikeUV(t *testing.T) {
 	cmd.Dir = dir
 	cmd.Stdin = strings.NewReader(requirements.String())
 	applies := map[string]bool{}
-	for line := range strings.Lines(output(t, cmd)) {
+	for line := range strings.Lines(peer.Output(t, cmd)) {
 		name, _, _ := strings.Cut(line, "==")
 		applies[strings.TrimSpace(name)] = true
 	}
@@ -108,9 +109,9 @@ func TestEvaluatesLikeUV(t *testing.T) {
 // have to survive reading and printing byte by byte, and to mean what the
 // original does.
 func TestReadsWhatUVWrites(t *testing.T) {
-	uv, python := uvProgram(t), testwheel.Python(t)
+	uv, python := peer.UV(t), peer.Python(t)
 	count := 500
-	if inFull() {
+	if peer.InFull() {
 		count = 20000
 	}
 	r := rand.New(rand.NewPCG(751, 118))
@@ -131,7 +132,7 @@ func TestReadsWhatUVWrites(t *testing.T) {
 	}
 	cmd := exec.Command(uv, "lock", "--offline", "--no-cache", "--python", python)
 	cmd.Dir = dir
-	output(t, cmd)
+	peer.Output(t, cmd)
 	text, err := os.ReadFile(filepath.Join(dir, "uv.lock"))
 	if err != nil {
 		t.Fatal(err)
