@@ -8,6 +8,7 @@ import (
 
 	"vpk/internal/config"
 	"vpk/internal/fault"
+	"vpk/internal/spelling"
 )
 
 const long = `vpk turns a Python project with a uv.lock into a distroless container image:
@@ -34,7 +35,7 @@ func newRoot(s *streams) *cobra.Command {
 			for _, c := range cmd.Commands() {
 				names = append(names, c.Name())
 			}
-			if near := config.Nearest(args[0], names); near != "" {
+			if near := spelling.Nearest(args[0], names); near != "" {
 				hint = fmt.Sprintf("did you mean `vpk %s`?", near)
 			}
 			return fault.New(fault.Usage, hint, "there is no command %q", args[0])

@@ -123,14 +123,6 @@ func TestReadEnvironment(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	for word, want := range map[string]string{"cnd": "cmd", "mcd": "cmd", "enrtypoint": "entrypoint", "entry-point": "entrypoint", "zebra": "", "bse": "base", "workdr": "workdir"} {
-		if got := Nearest(word, keys); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
 func FuzzRead(f *testing.F) {
 	f.Add("[tool.vpk]\ncmd = [\"a\"]\nports = [1]\n")
 	f.Add("[tool.vpk.env]\nA = 'b'\n")

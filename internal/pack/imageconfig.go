@@ -9,6 +9,7 @@ import (
 
 	"vpk/internal/config"
 	"vpk/internal/fault"
+	"vpk/internal/spelling"
 	"vpk/layer"
 )
 
@@ -115,7 +116,7 @@ func (f files) command(key, word, search, workdir string) (string, error) {
 	if found == "" {
 		scripts := f.scripts()
 		hint := "programs of the environment: " + strings.Join(scripts, ", ")
-		if near := config.Nearest(path.Base(word), scripts); near != "" {
+		if near := spelling.Nearest(path.Base(word), scripts); near != "" {
 			hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 		}
 		return "", fault.New(fault.Usage, hint, "%s of [tool.vpk]: there is no program %q in the image", key, word)
