@@ -1,9 +1,7 @@
 package venv
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,53 +13,22 @@ import (
 	"syscall"
 	"testing"
 
+	"vpk/internal/peer"
 	"vpk/internal/testwheel"
 	"vpk/venv/tree"
 	"vpk/wheel/tag"
 )
 
-// lack skips a test that has nothing to compare with, or fails it where everything must be there.
-func lack(t *testing.T, format string, args ...any) {
+// uvFor makes commands of uv, which takes the environment at prefix for the active one and has neither network nor
+// configuration.
+func uvFor(t *testing.T, prefix string) func(args ...string) *exec.Cmd {
 	t.Helper()
-	if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
-		t.Fatalf(format, args...)
+	uv, cache := peer.UV(t), t.TempDir()
+	return func(args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), uv, args...)
+		cmd.Env = append(os.Environ(), "UV_CACHE_DIR="+cache, "UV_OFFLINE=1", "UV_NO_CONFIG=1", "UV_PYTHON_DOWNLOADS=never", "VIRTUAL_ENV="+prefix)
+		return cmd
 	}
-	t.Skipf(format, args...)
-}
-
-// uvProgram is VPK_TEST_UV, or uv of PATH.
-func uvProgram(t *testing.T) string {
-	t.Helper()
-	uv := os.Getenv("VPK_TEST_UV")
-	if uv == "" {
-		var err error
-		if uv, err = exec.LookPath("uv"); err != nil {
-			lack(t, "NO UV: neither VPK_TEST_UV nor uv in PATH: the environment is not compared with uv's")
-		}
-	}
-	return uv
-}
-
-func run(t *testing.T, env []string, program string, args ...string) string {
-	t.Helper()
-	out, err := command(t, env, program, args...)
-	if err != nil {
-		t.Fatalf("%s %s: %v", program, strings.Join(args, " "), err)
-	}
-	return out
-}
-
-func command(t *testing.T, env []string, program string, args ...string) (string, error) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = append(os.Environ(), env...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		err = fmt.Errorf("%w\n%s", err, &stderr)
-	}
-	return strings.TrimSpace(string(out)), err
 }
 
 // written is a path of an environment on disk: a mode and content, or a link's target.
@@ -191,7 +158,7 @@ func asOurs(t *testing.T, env map[string]written, s Spec) {
 // compareWithUV installs wheels with uv and with this package, at one prefix, and compares all that is on disk. The
 // wheels are files; with direct they are named to uv as such, and have a direct_url.json.
 func compareWithUV(t *testing.T, wheels []string, direct bool) {
-	uv, python := uvProgram(t), testwheel.Python(t)
+	python := peer.Python(t)
 	old := syscall.Umask(0o022)
 	t.Cleanup(func() { syscall.Umask(old) })
 	prefix := filepath.Join(t.TempDir(), "env")
@@ -211,16 +178,16 @@ func compareWithUV(t *testing.T, wheels []string, direct bool) {
 		}
 		packages = append(packages, p)
 	}
-	env := []string{"UV_CACHE_DIR=" + t.TempDir(), "UV_OFFLINE=1", "UV_NO_CONFIG=1", "UV_PYTHON_DOWNLOADS=never", "VIRTUAL_ENV=" + prefix}
-	run(t, env, uv, "venv", "--quiet", "--python", python, prefix)
-	run(t, env, uv, slices.Concat([]string{"pip", "install", "--quiet", "--no-deps", "--no-index", "--link-mode", "copy"}, links, requirements)...)
+	uv := uvFor(t, prefix)
+	peer.Output(t, uv("venv", "--quiet", "--python", python, prefix))
+	peer.Output(t, uv(slices.Concat([]string{"pip", "install", "--quiet", "--no-deps", "--no-index", "--link-mode", "copy"}, links, requirements)...))
 	want := readDir(t, prefix)
 	if err := os.Rename(prefix, prefix+".uv"); err != nil {
 		t.Fatal(err)
 	}
 
 	// Ours.
-	version, err := tag.ParsePython(run(t, nil, python, "-c", "import platform; print(platform.python_version())"))
+	version, err := tag.ParsePython(peer.PythonVersion(t, python))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,10 +289,10 @@ func TestUVDirect(t *testing.T) {
 
 // TestUVRefusesToo: what is refused here for more than taste, uv refuses as well.
 func TestUVRefusesToo(t *testing.T) {
-	uv, python := uvProgram(t), testwheel.Python(t)
+	python := peer.Python(t)
 	prefix := filepath.Join(t.TempDir(), "env")
-	env := []string{"UV_CACHE_DIR=" + t.TempDir(), "UV_OFFLINE=1", "UV_NO_CONFIG=1", "UV_PYTHON_DOWNLOADS=never", "VIRTUAL_ENV=" + prefix}
-	run(t, env, uv, "venv", "--quiet", "--python", python, prefix)
+	uv := uvFor(t, prefix)
+	peer.Output(t, uv("venv", "--quiet", "--python", python, prefix))
 	for name, b := range map[string]*testwheel.Builder{
 		"no RECORD":           testwheel.New("a", "1").NoRecord(),
 		"RECORD fields":       testwheel.New("a", "1").DistInfo("RECORD", "a,b\n"),
@@ -342,7 +309,7 @@ func TestUVRefusesToo(t *testing.T) {
 		"no key":              testwheel.New("a", "1").DistInfo("entry_points.txt", "[console_scripts]\n= m:f\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := command(t, env, uv, "pip", "install", "--quiet", "--no-deps", "--no-index", b.Write(t, t.TempDir())); err == nil {
+			if err := uv("pip", "install", "--quiet", "--no-deps", "--no-index", b.Write(t, t.TempDir())).Run(); err == nil {
 				t.Error("uv installs it")
 			}
 			if _, err := Install(spec, pack(t, b)); err == nil {
@@ -373,31 +340,5 @@ var oddities = []string{
 }
 
 func TestUVOddities(t *testing.T) {
-	uvProgram(t)
-	python := testwheel.Python(t, "pip")
-	dir := os.Getenv("VPK_TEST_CACHE")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	var files []string
-	for _, name := range oddities {
-		// One directory a package, filled once.
-		own := filepath.Join(dir, "oddities", run(t, nil, python, "-c", "import sys; print(sys.implementation.cache_tag)"), name)
-		found, err := filepath.Glob(filepath.Join(own, "*.whl"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(found) == 0 {
-			_, err := command(t, nil, python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", own, name)
-			if err != nil {
-				lack(t, "NO WHEEL of %s: %v", name, err)
-			}
-			found, _ = filepath.Glob(filepath.Join(own, "*.whl"))
-		}
-		if len(found) != 1 {
-			t.Fatalf("%s holds %q, want one wheel", own, found)
-		}
-		files = append(files, found[0])
-	}
-	compareWithUV(t, files, false)
+	compareWithUV(t, peer.NativeWheels(t, oddities...), false)
 }

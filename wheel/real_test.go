@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"vpk/internal/cas"
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 	"vpk/wheel/tag"
 )
 
@@ -56,14 +56,11 @@ with zipfile.ZipFile(sys.argv[1]) as z:
 `
 
 func TestMembersAgreeWithZipfile(t *testing.T) {
-	python := testwheel.Python(t)
-	for _, path := range testwheel.Wheels(t, realWheels...) {
-		out, err := exec.CommandContext(t.Context(), python, "-c", zipfileMembers, path).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
+	python := peer.Python(t)
+	for _, path := range peer.Wheels(t, realWheels...) {
+		out := peer.Output(t, exec.CommandContext(t.Context(), python, "-c", zipfileMembers, path))
 		var want, got map[string][]any
-		if err := json.Unmarshal(out, &want); err != nil {
+		if err := json.Unmarshal([]byte(out), &want); err != nil {
 			t.Fatal(err)
 		}
 		got = map[string][]any{}
@@ -78,7 +75,7 @@ func TestMembersAgreeWithZipfile(t *testing.T) {
 
 // Every large member of a real wheel can be spliced: the positions are known.
 func TestRealMembersHaveBlockPositions(t *testing.T) {
-	for _, path := range testwheel.Wheels(t, realWheels...) {
+	for _, path := range peer.Wheels(t, realWheels...) {
 		large := 0
 		for _, m := range openReal(t, path).Members() {
 			i := m.Info()
@@ -95,7 +92,7 @@ func TestRealMembersHaveBlockPositions(t *testing.T) {
 }
 
 func TestELFFactsAgreeWithTheStandardLibrary(t *testing.T) {
-	path := testwheel.Wheels(t, realWheels[2])[0]
+	path := peer.Wheels(t, realWheels[2])[0]
 	seen, versioned := 0, 0
 	for _, m := range openReal(t, path).Members() {
 		if m.Info().ELF == nil {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 	"vpk/wheel/tag"
 )
 
@@ -132,7 +132,7 @@ for tag in t.compatible_tags((3, minor), cp, platforms):
 `
 
 func TestTagsAgreeWithPackaging(t *testing.T) {
-	python := testwheel.Python(t, "packaging.tags")
+	python := peer.Packaging(t)
 	for _, target := range []tag.Target{
 		bookworm,
 		{Python: tag.Python{Major: 3, Minor: 13}, Arch: tag.X8664, Glibc: tag.Glibc{Major: 2, Minor: 41}},
@@ -141,11 +141,7 @@ func TestTagsAgreeWithPackaging(t *testing.T) {
 	} {
 		cmd := exec.CommandContext(t.Context(), python, "-c", packagingTags,
 			fmt.Sprint(target.Python.Minor), string(target.Arch), fmt.Sprint(target.Glibc.Minor))
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		if diff := cmp.Diff(strings.Fields(string(out)), list(target)); diff != "" {
+		if diff := cmp.Diff(strings.Fields(peer.Output(t, cmd)), list(target)); diff != "" {
 			t.Errorf("%s: packaging (-) and vpk (+) differ: %s", target, diff)
 		}
 	}
