@@ -22,8 +22,14 @@
 // wrote and printing it gives the same text, and reading what was printed
 // always gives the same marker.
 //
+// # Conditions
+//
+// An Algebra makes of a marker the Condition that it is: one value for all
+// markers of one meaning, as uv sees it. Conditions are combined, compared, and
+// simplified for a range of Python.
+//
 // # Not done
 //
-// No algebra on markers (implication, disjointness, normal forms), no default
-// environment, no check that the URL of a requirement is one.
+// No default environment, no text of a Condition, no check that the URL of a
+// requirement is one.
 package pep508
