@@ -51,7 +51,8 @@ func spawn(s stage, attr *syscall.SysProcAttr, stdin io.Reader, stdout, stderr i
 	cmd := &exec.Cmd{
 		Path: "/proc/self/exe",
 		Args: []string{stageName},
-		Env:  []string{"GOGC=off"}, // a stage lives for some milliseconds, or sleeps
+		// A stage lives for some milliseconds, or sleeps. Under the race detector it would sleep a second at its end.
+		Env: []string{"GOGC=off", "GORACE=atexit_sleep_ms=0"},
 		// What the stage may need of the host's file system it gets by absolute paths.
 		Dir:         "/",
 		Stdout:      stdout,
