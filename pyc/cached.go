@@ -15,8 +15,10 @@ import (
 )
 
 var (
-	bytecodeKind = cas.Kind{Name: "bytecode", Version: 1}
-	indexKind    = cas.Kind{Name: "bytecode-index", Version: 1}
+	// bytecodeKind: the bytecode files of a part, one after the other, by SHA-256.
+	bytecodeKind = cas.Kind{Name: "bytecode", Version: 2}
+	// indexKind: what is where in such a file, by the key of the bytecode.
+	indexKind = cas.Kind{Name: "bytecode-index", Version: 2}
 )
 
 // index describes a file of bytecode: which piece of it is the bytecode file at which path.
@@ -70,7 +72,7 @@ func (c *Compiler) load(key string) (*index, error) {
 	if err := json.Unmarshal(data, &ix); err != nil {
 		return nil, nil // made by another program; it will be written anew
 	}
-	f, err := c.cache.OpenFile(bytecodeKind, key)
+	f, err := c.cache.OpenFile(bytecodeKind, ix.SHA256.String())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	} else if err != nil {
@@ -84,11 +86,11 @@ func (c *Compiler) load(key string) (*index, error) {
 	if tree.Digest(h.Sum(nil)) != ix.SHA256 {
 		return nil, nil
 	}
-	return &ix, c.open(&ix, key)
+	return &ix, c.open(&ix)
 }
 
-func (c *Compiler) open(ix *index, key string) error {
-	file, err := c.cache.Path(bytecodeKind, key)
+func (c *Compiler) open(ix *index) error {
+	file, err := c.cache.Path(bytecodeKind, ix.SHA256.String())
 	if err != nil {
 		return err
 	}
@@ -113,12 +115,11 @@ func (c *Compiler) store(key string, interpreter Interpreter, mode Invalidation,
 		defer func() { _ = file.Close() }()
 		whole = io.MultiWriter(file, sum)
 	}
-	died, offset := false, int64(0)
+	offset := int64(0)
 	for i, a := range answers {
 		module := modules[i].Path
 		if a.code == nil {
-			ix.Failures = append(ix.Failures, Failure{Path: module, Reason: a.reason, Died: a.died})
-			died = died || a.died
+			ix.Failures = append(ix.Failures, Failure{Path: module, Reason: a.reason})
 			continue
 		}
 		data := append(header(interpreter.Magic, mode, a.hash), a.code...)
@@ -137,20 +138,17 @@ func (c *Compiler) store(key string, interpreter Interpreter, mode Invalidation,
 		return &ix, nil
 	}
 	ix.SHA256 = tree.Digest(sum.Sum(nil))
-	if err := file.Commit(key); err != nil {
+	if err := file.Commit(ix.SHA256.String()); err != nil {
 		return nil, err
 	}
-	// A death may come from outside, from a lack of memory say: what it cost is used now and not remembered.
-	if !died {
-		data, err := json.Marshal(ix)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.cache.PutRecord(indexKind, key, data); err != nil {
-			return nil, err
-		}
+	data, err := json.Marshal(ix)
+	if err != nil {
+		return nil, err
 	}
-	return &ix, c.open(&ix, key)
+	if err := c.cache.PutRecord(indexKind, key, data); err != nil {
+		return nil, err
+	}
+	return &ix, c.open(&ix)
 }
 
 // header is the 16 bytes before the code: PEP 552.

@@ -17,7 +17,7 @@ import (
 const SliceSize = 32
 
 // FormatVersion rises when the same module may get other bytes than before.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // Invalidation is how the interpreter decides whether bytecode is still good for its source (PEP 552).
 type Invalidation uint32
@@ -31,9 +31,7 @@ const (
 // Failure is a module that has no bytecode.
 type Failure struct {
 	Path   string // of the module in the image
-	Reason string // what the compiler said, or how its process died
-	// Died says that the process died, so that the fault may lie outside this module.
-	Died bool
+	Reason string // what the compiler said
 }
 
 // Result is the bytecode of one part.

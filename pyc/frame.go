@@ -2,6 +2,7 @@ package pyc
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,7 +28,6 @@ type answer struct {
 	hash   [8]byte // of the source, as PEP 552 wants it
 	code   []byte  // marshalled
 	reason string  // when there is no code
-	died   bool
 }
 
 func readHello(r io.Reader) (Interpreter, error) {
@@ -102,14 +102,18 @@ func readAnswers(r io.Reader, answers []answer) error {
 	}
 	switch head[0] {
 	case 'K':
-		return parseAnswers(data, answers)
+		_, err := parseAnswers(data, answers)
+		return err
 	case 'X':
-		return &deathError{childOnly: true, reason: "the compiler's process died: " + waitStatus(string(data))}
+		status, answered, _ := bytes.Cut(data, []byte{'\n'})
+		n, _ := parseAnswers(answered, answers) // it ends early
+		return &deathError{at: min(n, len(answers)-1), reason: "the compiler died: " + waitStatus(string(status))}
 	}
 	return fmt.Errorf("an answer of kind %q is unknown", head[0])
 }
 
-func parseAnswers(data []byte, answers []answer) error {
+// parseAnswers fills answers and says how many there were before an error.
+func parseAnswers(data []byte, answers []answer) (n int, err error) {
 	short := errors.New("an answer ends early")
 	take := func(n uint64) ([]byte, bool) {
 		if uint64(len(data)) < n {
@@ -122,37 +126,37 @@ func parseAnswers(data []byte, answers []answer) error {
 	for i := range answers {
 		kind, ok := take(1)
 		if !ok {
-			return short
+			return i, short
 		}
 		switch kind[0] {
 		case 'C':
 			head, ok := take(16)
 			if !ok {
-				return short
+				return i, short
 			}
 			a := answer{hash: [8]byte(head)}
 			if a.code, ok = take(binary.LittleEndian.Uint64(head[8:])); !ok {
-				return short
+				return i, short
 			}
 			answers[i] = a
 		case 'E':
 			head, ok := take(4)
 			if !ok {
-				return short
+				return i, short
 			}
 			said, ok := take(uint64(binary.LittleEndian.Uint32(head)))
 			if !ok {
-				return short
+				return i, short
 			}
 			answers[i] = answer{reason: string(said)}
 		default:
-			return fmt.Errorf("an answer of kind %q is unknown", kind[0])
+			return i, fmt.Errorf("an answer of kind %q is unknown", kind[0])
 		}
 	}
 	if len(data) != 0 {
-		return fmt.Errorf("%d bytes follow the last answer", len(data))
+		return len(answers), fmt.Errorf("%d bytes follow the last answer", len(data))
 	}
-	return nil
+	return len(answers), nil
 }
 
 // waitStatus says in words what the decimal number of wait(2) means.

@@ -21,8 +21,15 @@ import (
 //go:embed worker.py
 var workerSource string
 
-// stall is how long a worker may take over one slice. uv gives a module 60 s (UV_COMPILE_BYTECODE_TIMEOUT).
-const stall = 2 * time.Minute
+const (
+	// startLimit is how long an interpreter may take to say what it is.
+	startLimit = 2 * time.Minute
+	// sliceLimit is how long a worker may take over one slice. It is there against hanging for ever, and far beyond what a
+	// loaded machine needs, since it ends the build; uv gives a module 60 s (UV_COMPILE_BYTECODE_TIMEOUT).
+	sliceLimit = 10 * time.Minute
+	// tries is how often a slice is given to a worker.
+	tries = 2
+)
 
 // Process is a started interpreter.
 type Process interface {
@@ -58,6 +65,7 @@ type pool struct {
 	size   int
 	accept func(Interpreter) error
 	start  func() (*worker, error)
+	limit  time.Duration // of a slice
 	slots  chan struct{} // one token for each worker that may exist
 
 	mu     sync.Mutex
@@ -67,7 +75,7 @@ type pool struct {
 }
 
 func newPool(ctx context.Context, cache *cas.Store, o Options) *pool {
-	p := &pool{cache: cache, root: o.Root, size: max(o.Workers, 1), accept: o.Accept}
+	p := &pool{cache: cache, root: o.Root, size: max(o.Workers, 1), accept: o.Accept, limit: sliceLimit}
 	p.slots = make(chan struct{}, p.size)
 	p.start = func() (*worker, error) { return startWorker(ctx, o.Launch) }
 	return p
@@ -193,30 +201,30 @@ func (p *pool) identify(ctx context.Context) (Interpreter, error) {
 	return w.interpreter, nil
 }
 
-// compile compiles one slice into answers. A worker that dies or stalls costs the slice, not the build.
+// compile compiles one slice into answers. A process that died or hung is not the answer to anything: the slice is given to
+// another one, and when that has no luck either, the build fails. What an image lacks must not depend on what else the
+// machine was doing.
 func (p *pool) compile(ctx context.Context, modules []tree.Entry, answers []answer) error {
-	w, err := p.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	var died *deathError
-	err = w.compile(ctx, modules, answers)
-	switch {
-	case err == nil:
-		p.release(w, true)
-		return nil
-	case errors.As(err, &died):
-		p.release(w, died.childOnly)
-		if ctx.Err() != nil {
+	for try := 1; ; try++ {
+		w, err := p.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		err = w.compile(ctx, p.limit, modules, answers)
+		p.release(w, err == nil)
+		var died *deathError
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
 			return ctx.Err()
+		case !errors.As(err, &died):
+			return err
+		case try == tries:
+			return fault.New(fault.Sandbox, "see whether the machine is short of memory or of time; bytecode can also be left out (--no-bytecode)",
+				"%s (tried %d times, at %s)", died, tries, died.place(modules))
 		}
-		for i := range answers {
-			answers[i] = answer{died: true, reason: died.Error()}
-		}
-		return nil
 	}
-	p.release(w, false)
-	return err
 }
 
 // worker is one interpreter at work.
@@ -249,7 +257,7 @@ func startWorker(ctx context.Context, launch Launcher) (*worker, error) {
 		cancel()
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
-	if err := out.SetReadDeadline(time.Now().Add(stall)); err == nil {
+	if err := out.SetReadDeadline(time.Now().Add(startLimit)); err == nil {
 		w.interpreter, err = readHello(out)
 		closeErr = errors.Join(closeErr, err)
 	}
@@ -262,37 +270,49 @@ func startWorker(ctx context.Context, launch Launcher) (*worker, error) {
 
 // deathError says that a worker or its child did not live to answer.
 type deathError struct {
-	childOnly bool
-	reason    string
+	at     int // the module, counted in its slice, that was being compiled; -1 where that is not known
+	reason string
 }
 
 func (e *deathError) Error() string { return e.reason }
 
-func (w *worker) compile(ctx context.Context, modules []tree.Entry, answers []answer) error {
-	stop := context.AfterFunc(ctx, func() { _ = w.out.SetReadDeadline(time.Unix(1, 0)); _ = w.in.SetWriteDeadline(time.Unix(1, 0)) })
+// place names the module, or the slice, at which it happened.
+func (e *deathError) place(modules []tree.Entry) string {
+	if e.at >= 0 {
+		return fmt.Sprintf("%q", modules[e.at].Path)
+	}
+	return fmt.Sprintf("one of %q to %q", modules[0].Path, modules[len(modules)-1].Path)
+}
+
+func (w *worker) compile(ctx context.Context, limit time.Duration, modules []tree.Entry, answers []answer) error {
+	if err := w.setDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = w.setDeadline(time.Unix(1, 0)) })
 	defer stop()
-	deadline := time.Now().Add(stall)
-	if err := errors.Join(w.in.SetWriteDeadline(deadline), w.out.SetReadDeadline(deadline)); err != nil {
+	err := writeSlice(w.in, modules)
+	if err != nil && !isPipe(err) {
 		return err
 	}
-	if err := writeSlice(w.in, modules); err != nil {
-		if isPipe(err) {
-			return &deathError{reason: fmt.Sprintf("the compile worker died: %v%s", err, w.stderr)}
-		}
-		return err
-	}
-	err := readAnswers(w.out, answers)
 	if err == nil {
-		return nil
+		err = readAnswers(w.out, answers)
 	}
-	var died *deathError
+	died := &deathError{at: -1}
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &died):
-		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &deathError{reason: fmt.Sprintf("the compile worker did not answer in %s", stall)}
+		died.reason = fmt.Sprintf("the compile worker did not answer in %s", limit)
+	default:
+		died.reason = fmt.Sprintf("the compile worker died: %v", err)
 	}
-	return &deathError{reason: fmt.Sprintf("the compile worker died: %v%s", err, w.stderr)}
+	died.reason += w.stderr.String()
+	return died
+}
+
+func (w *worker) setDeadline(t time.Time) error {
+	return errors.Join(w.in.SetWriteDeadline(t), w.out.SetReadDeadline(t))
 }
 
 // close ends an idle worker in peace.

@@ -1,14 +1,15 @@
 # The compile worker: one pristine process that forks a child for each slice of modules, so that nothing that was compiled
-# before can touch what is compiled now. Only built-in modules are used; sys.path is emptied first. Little-endian frames:
+# before can touch what is compiled now. Only built-in modules are used; a child may import codecs, from the standard library
+# alone, for sources that are not UTF-8. Little-endian frames:
 #
 #   hello  (out): u32 length, then cache tag, magic (4 bytes), hash randomisation (1 byte), sys.version: u32 length + bytes each
 #   slice  (in):  u32 modules, then for each u32 length + path, u64 length + source; no slice (end of input) ends the worker
 #   answer (out): "K" u64 length, then for each module, in order:
 #                   "C" source hash (8 bytes), u64 length + marshalled code
 #                   "E" u32 length + what the compiler said
-#             or: "X" u64 length, then the wait status of the child that died, in decimal
+#             or: "X" u64 length, then the wait status of the child that died, in decimal, a newline, and what it had answered
 import sys
-sys.path[:] = []
+sys.path[:] = [place for place in sys.path if place.startswith("/")]  # not the working directory
 import _imp, gc, marshal, posix
 from _frozen_importlib_external import MAGIC_NUMBER, _RAW_MAGIC_NUMBER
 
@@ -45,11 +46,18 @@ def compiled(path, source):
         code = compile(source, path.decode("utf-8", "surrogateescape"), "exec", dont_inherit=True)
         return b"C" + _imp.source_hash(_RAW_MAGIC_NUMBER, source) + framed(marshal.dumps(code), 8)
     except Exception as error:
+        if isinstance(error, MemoryError):
+            # So says the parser of what nests too deeply, and the allocator when there is no memory. That is no fault of
+            # the module, and there is none for this either: the child dies of it.
+            bytes(1 << 30)
         said = "%s: %s" % (type(error).__name__, error)
         return b"E" + framed(said.encode("utf-8", "backslashreplace"), 4)
 
 
 def child(modules, out):
+    # The worker's own pipes are none of a compiler's business that foreign code might have taken over.
+    posix.close(0)
+    posix.close(1)
     for path, source in modules:
         write(out, compiled(path, source))
 
@@ -75,6 +83,8 @@ def serve():
                 posix.close(source)
                 child(modules, sink)
                 status = 0
+            except MemoryError:
+                posix.write(2, b"there is no memory left")
             finally:
                 posix._exit(status)
         posix.close(sink)
@@ -89,7 +99,7 @@ def serve():
         _, status = posix.waitpid(pid, 0)
         answer = b"".join(parts)
         if status:
-            answer = b"%d" % status
+            answer = b"%d\n%b" % (status, answer)
         write(1, (b"X" if status else b"K") + framed(answer, 8))
 
 

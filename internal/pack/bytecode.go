@@ -156,11 +156,7 @@ func (c *compiler) compile(ctx context.Context, part tree.Part, mode pyc.Invalid
 	}
 	for _, f := range result.Failures {
 		c.done.Failures = append(c.done.Failures, ModuleReport{Path: f.Path, Reason: f.Reason})
-		if f.Died {
-			c.reporter.Note("no bytecode for %s: %s", f.Path, f.Reason)
-		} else {
-			c.reporter.Detail("no bytecode for %s: %s", f.Path, f.Reason)
-		}
+		c.reporter.Detail("no bytecode for %s: %s", f.Path, f.Reason)
 	}
 	return result.Part, nil
 }
