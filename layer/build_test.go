@@ -326,12 +326,7 @@ func TestCancelledBuildLeavesNothing(t *testing.T) {
 }
 
 func TestFullDiskIsADeliveryFault(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		Missing(t, "no small file system to fill: "+err.Error())
-	}
-	defer func() { _ = syscall.Unmount(dir, 0) }()
-	cache, err := cas.Open(dir)
+	cache, err := cas.Open(mount(t, 0, "size=64k"))
 	if err != nil {
 		t.Fatal(err)
 	}

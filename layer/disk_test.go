@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"vpk/internal/fault"
+	"vpk/internal/peer"
 	"vpk/internal/progress"
 	"vpk/layer"
 )
@@ -290,12 +291,23 @@ func TestFilesAreReplacedWithCare(t *testing.T) {
 	readLayout(t, untar(t, filepath.Join(root, "old.tar")), "latest")
 }
 
-func TestFullDisk(t *testing.T) {
-	root := t.TempDir()
-	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=64k"); err != nil {
-		Missing(t, "no small file system to fill: "+err.Error())
+// mount is the directory of a new, empty file system.
+func mount(t *testing.T, flags uintptr, options string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
+		peer.Missing(t, "no file system of its own, which only root can mount: %v", err)
 	}
-	defer func() { _ = syscall.Unmount(root, 0) }()
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func TestFullDisk(t *testing.T) {
+	root := mount(t, 0, "size=64k")
 	img, all := Image(t, Cache(t), false)
 	for _, d := range []layer.Destination{
 		layer.Layout{Dir: filepath.Join(root, "a", "layout")},
@@ -314,11 +326,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestPlaceWithoutPermission(t *testing.T) {
-	root := t.TempDir()
-	if err := syscall.Mount("tmpfs", root, "tmpfs", syscall.MS_RDONLY, ""); err != nil {
-		Missing(t, "no file system that may not be written to: "+err.Error())
-	}
-	defer func() { _ = syscall.Unmount(root, 0) }()
+	root := mount(t, syscall.MS_RDONLY, "")
 	img, _ := Image(t, Cache(t), false)
 	for _, d := range []layer.Destination{layer.Layout{Dir: root + "/layout"}, layer.DockerArchive{File: root + "/a.tar"}} {
 		_, err := layer.Deliver(t.Context(), d, layer.Artifact{Image: img}, progress.Discard)

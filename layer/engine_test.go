@@ -1,7 +1,6 @@
 package layer_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"vpk/internal/fault"
+	"vpk/internal/peer"
 	"vpk/internal/progress"
 	"vpk/layer"
 	"vpk/venv/tree"
@@ -82,10 +82,7 @@ func TestHangingEngineIsStopped(t *testing.T) {
 
 // TestDockerLoads needs an engine: the image must load, show its history, and run.
 func TestDockerLoads(t *testing.T) {
-	docker := Tool(t, "docker")
-	if out, err := exec.Command(docker, "version").CombinedOutput(); err != nil {
-		Missing(t, fmt.Sprintf("docker has no engine: %v: %s", err, out))
-	}
+	docker := peer.Docker(t)
 	dir := t.TempDir()
 	source := filepath.Join(dir, "hello.go")
 	const program = "package main\nimport (\"fmt\"; \"os\")\nfunc main() { wd, _ := os.Getwd(); fmt.Println(\"hello as\", os.Getuid(), \"in\", wd, os.Args[1:]) }\n"
@@ -118,14 +115,7 @@ func TestDockerLoads(t *testing.T) {
 	tag := fmt.Sprintf("vpk-test/hello:%d", os.Getpid())
 	run := func(args ...string) string {
 		t.Helper()
-		var stderr bytes.Buffer
-		cmd := exec.Command(docker, args...)
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("docker %q: %v: %s", args, err, stderr.String())
-		}
-		return string(out)
+		return peer.Output(t, exec.Command(docker, args...))
 	}
 	got := deliver(t, layer.Daemon{Engine: docker}, layer.Artifact{Image: img, Names: names(t, tag)})
 	defer run("rmi", "--force", tag)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"vpk/internal/peer"
 	"vpk/layer"
 	"vpk/venv/tree"
 )
@@ -21,17 +22,11 @@ func tool(t *testing.T, path string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(path, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %q: %v\n%s", filepath.Base(path), args, err, stderr.String())
-	}
-	return string(out)
+	return peer.Output(t, cmd)
 }
 
 func TestSkopeoReadsEveryForm(t *testing.T) {
-	skopeo := Tool(t, "skopeo")
+	skopeo := peer.Tool(t, "skopeo")
 	img, _ := Image(t, Cache(t), true)
 	digest, _ := img.Digest()
 	dir := t.TempDir()
@@ -71,7 +66,7 @@ func TestSkopeoReadsEveryForm(t *testing.T) {
 }
 
 func TestUmociUnpacks(t *testing.T) {
-	umoci := Tool(t, "umoci")
+	umoci := peer.Tool(t, "umoci")
 	img, all := Image(t, Cache(t), false)
 	dir := t.TempDir()
 	deliver(t, layer.Layout{Dir: dir + "/layout", Tag: "v1"}, layer.Artifact{Image: img})

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"pgregory.net/rapid"
 
+	"vpk/internal/peer"
 	"vpk/layer"
 	"vpk/venv/tree"
 )
@@ -61,7 +62,7 @@ func expected(s layer.Spec) []string {
 }
 
 func TestPythonReadsLayer(t *testing.T) {
-	python := Tool(t, "python3")
+	python := peer.Python(t)
 	const script = `
 import sys, tarfile
 with tarfile.open(fileobj=sys.stdin.buffer, mode="r|gz") as tar:
@@ -80,7 +81,7 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|gz") as tar:
 }
 
 func TestGNUToolsReadLayer(t *testing.T) {
-	gzipTool, tarTool := Tool(t, "gzip"), Tool(t, "tar")
+	gzipTool, tarTool := peer.Tool(t, "gzip"), peer.Tool(t, "tar")
 	l := build(t, Cache(t), Dependencies())
 	data := blob(t, l)
 	plain := run(t, data, gzipTool, "-dc")

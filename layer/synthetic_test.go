@@ -1,5 +1,5 @@
-// Package layertest makes synthetic layers and images for the tests of layer and its destinations, and finds the programs that
-// those tests compare with.
+// Synthetic layers and images for the tests of layer and its destinations.
+
 package layer_test
 
 import (
@@ -8,8 +8,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -36,25 +34,6 @@ func Cache(t testing.TB) *cas.Store {
 		t.Fatal(err)
 	}
 	return store
-}
-
-// Tool is the path of a program. Without it the test is skipped, or fails where CI or VPK_TEST_REQUIRE is set.
-func Tool(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		Missing(t, "no "+name+" in PATH")
-	}
-	return path
-}
-
-// Missing ends a test that lacks something.
-func Missing(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
-		t.Fatal(what)
-	}
-	t.Skip("SKIPPED: " + what)
 }
 
 // Noise is n incompressible bytes that are the same for ever.

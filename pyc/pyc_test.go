@@ -19,24 +19,9 @@ import (
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
+	"vpk/internal/peer"
 	"vpk/venv/tree"
 )
-
-// python is an interpreter of the machine: these tests are about the worker and its protocol, not about a base image.
-func python(t testing.TB) string {
-	t.Helper()
-	if p := os.Getenv("VPK_TEST_PYTHON"); p != "" {
-		return p
-	}
-	p, err := exec.LookPath("python3")
-	if err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
-			t.Fatal("no python3 in PATH")
-		}
-		t.Skip("NO PYTHON: no python3 in PATH, the compile worker is not tested")
-	}
-	return p
-}
 
 // start starts a program in a process group of its own, which ends with ctx as a sandbox does: children and all.
 func start(ctx context.Context, program string, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
@@ -47,8 +32,9 @@ func start(ctx context.Context, program string, args, env []string, stdin io.Rea
 	return cmd, cmd.Start()
 }
 
+// launcher starts an interpreter of the machine: these tests are about the worker and its protocol, not about a base image.
 func launcher(t testing.TB, started *int) Launcher {
-	program := python(t)
+	program := peer.Python(t)
 	return func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
 		if started != nil {
 			*started++
@@ -189,7 +175,7 @@ func TestInterpreterAcceptsTheFiles(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "pkg/m.py"), []byte("WHERE = 'changed'\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(python(t), "-S", "-B", "-c", "import sys; sys.path[:0] = [sys.argv[1]]; import pkg.m; print(pkg.m.WHERE)", dir)
+		cmd := exec.Command(peer.Python(t), "-S", "-B", "-c", "import sys; sys.path[:0] = [sys.argv[1]]; import pkg.m; print(pkg.m.WHERE)", dir)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -271,7 +257,7 @@ func TestRefusedInterpreterIsNotRemembered(t *testing.T) {
 
 // script launches a worker whose compiler does something else than compile.
 func script(t *testing.T, prelude string) Launcher {
-	program := python(t)
+	program := peer.Python(t)
 	return func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
 		args = slices.Clone(args)
 		args[len(args)-1] = strings.Replace(args[len(args)-1], "\nserve()\n", "\n"+prelude+"\nserve()\n", 1)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"vpk/internal/peer"
 	"vpk/internal/sandbox"
 	"vpk/internal/testwheel"
 )
@@ -36,11 +37,8 @@ func TestMain(m *testing.M) {
 //
 // and the variable $BASE, a base image: a script that needs one begins with [!base] skip.
 func TestScripts(t *testing.T) {
-	base := os.Getenv("VPK_TEST_BASE12")
+	base := peer.LookupBase(t, "BASE12")
 	if base == "" {
-		if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
-			t.Fatal("VPK_TEST_BASE12 names no base image")
-		}
 		t.Log("NO BASE IMAGE: VPK_TEST_BASE12 is not set, scripts that pack are skipped")
 	}
 	testscript.Run(t, testscript.Params{

@@ -70,7 +70,7 @@ func UV(t testing.TB) string {
 func Docker(t testing.TB) string {
 	t.Helper()
 	docker := Tool(t, "docker")
-	if out, err := exec.CommandContext(t.Context(), docker, "info", "--format", "{{.ServerVersion}}").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), docker, "version").CombinedOutput(); err != nil {
 		Missing(t, "docker has no engine: %v: %s", err, out)
 	}
 	return docker

@@ -17,63 +17,42 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"vpk/internal/peer"
 	"vpk/layer/base/basetest"
 	"vpk/wheel/tag"
 )
 
-// missing skips a test that needs what is not on this machine, or fails it where everything must be.
-func missing(t testing.TB, what string) {
+// standIn is the reference of a stand-in for a distroless base.
+func standIn(t testing.TB, name string) string {
 	t.Helper()
-	if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
-		t.Fatalf("MISSING: %s", what)
-	}
-	t.Skipf("SKIPPED, THIS MACHINE LACKS: %s", what)
-}
-
-// standIn is the reference of a stand-in for a distroless base that an environment variable names.
-func standIn(t testing.TB, variable string) string {
-	t.Helper()
-	dir := os.Getenv(variable)
-	if dir == "" {
-		missing(t, variable+", the OCI layout of a base (see testdata/setup-tests)")
-	}
-	return "oci:" + dir
-}
-
-func needProgram(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		missing(t, name)
-	}
-	return path
+	return "oci:" + peer.Base(t, name)
 }
 
 func TestStandIns(t *testing.T) {
 	for _, test := range []struct {
-		variable string
+		name     string
 		platform v1.Platform
 		want     Facts
 	}{
-		{"VPK_TEST_BASE12", amd64, Facts{
+		{"BASE12", amd64, Facts{
 			Target: bookworm, Interpreter: "/usr/bin/python3.11", Stdlib: "/usr/lib/python3.11",
 			Loader:      "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
 			LibraryDirs: []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/lib", "/usr/lib"},
 		}},
-		{"VPK_TEST_BASE13", amd64, Facts{
+		{"BASE13", amd64, Facts{
 			Target:      tag.Target{Python: tag.Python{Major: 3, Minor: 13, Full: "3.13.5"}, Arch: tag.X8664, Glibc: tag.Glibc{Major: 2, Minor: 41}},
 			Interpreter: "/usr/bin/python3.13", Stdlib: "/usr/lib/python3.13",
 			Loader:      "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
 			LibraryDirs: []string{"/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"},
 		}},
-		{"VPK_TEST_BASE12_MULTI", arm64, Facts{
+		{"BASE12_MULTI", arm64, Facts{
 			Target: bookwormOn(tag.AArch64), Interpreter: "/usr/bin/python3.11", Stdlib: "/usr/lib/python3.11",
 			Loader:      "/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
 			LibraryDirs: []string{"/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib", "/usr/lib"},
 		}},
 	} {
-		t.Run(test.variable, func(t *testing.T) {
-			img := mustOpen(t, standIn(t, test.variable), Options{Platform: test.platform})
+		t.Run(test.name, func(t *testing.T) {
+			img := mustOpen(t, standIn(t, test.name), Options{Platform: test.platform})
 			got := img.Facts
 			got.Loaded = nil
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -102,7 +81,7 @@ func TestStandIns(t *testing.T) {
 }
 
 func TestMergedUsrOfStandIn(t *testing.T) {
-	files := mustOpen(t, standIn(t, "VPK_TEST_BASE13"), Options{}).Files
+	files := mustOpen(t, standIn(t, "BASE13"), Options{}).Files
 	for in, want := range map[string]string{
 		"/lib/python3.13/__pycache__": "usr/lib/python3.13/__pycache__", "/bin": "usr/bin", "lib64": "usr/lib64", "sbin": "usr/sbin", "/app/.venv/bin": "app/.venv/bin",
 	} {
@@ -117,7 +96,7 @@ func TestMergedUsrOfStandIn(t *testing.T) {
 
 // TestELFAgainstTheStandardLibrary compares the reader with debug/elf on every program and library of a base.
 func TestELFAgainstTheStandardLibrary(t *testing.T) {
-	img := mustOpen(t, standIn(t, "VPK_TEST_BASE12"), Options{})
+	img := mustOpen(t, standIn(t, "BASE12"), Options{})
 	root, err := img.Root(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +152,7 @@ func umoci(t testing.TB, layout, tagName string) (root string) {
 	if os.Geteuid() != 0 {
 		args = slices.Insert(args, 1, "--rootless")
 	}
-	if out, err := exec.Command(needProgram(t, "umoci"), args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(peer.Tool(t, "umoci"), args...).CombinedOutput(); err != nil {
 		t.Fatalf("umoci: %v\n%s", err, out)
 	}
 	return filepath.Join(bundle, "rootfs")
@@ -204,10 +183,10 @@ func modes(t testing.TB, root string, ours bool) (list []string) {
 }
 
 func TestRootEqualsUmociUnpack(t *testing.T) {
-	needProgram(t, "umoci")
-	for _, variable := range []string{"VPK_TEST_BASE12", "VPK_TEST_BASE13"} {
-		t.Run(variable, func(t *testing.T) {
-			ref := standIn(t, variable)
+	peer.Tool(t, "umoci")
+	for _, name := range []string{"BASE12", "BASE13"} {
+		t.Run(name, func(t *testing.T) {
+			ref := standIn(t, name)
 			theirs := umoci(t, strings.TrimPrefix(ref, "oci:"), "nonroot")
 			ours, err := mustOpen(t, ref, Options{}).Root(t.Context())
 			if err != nil {
@@ -225,7 +204,7 @@ func TestRootEqualsUmociUnpack(t *testing.T) {
 
 // TestLayersEqualUmociUnpack compares images of layers that meet each other in every way.
 func TestLayersEqualUmociUnpack(t *testing.T) {
-	needProgram(t, "umoci")
+	peer.Tool(t, "umoci")
 	for name, layers := range map[string][]string{
 		"whiteouts":   {"d/ d/x=1 d/e/ d/e/y=2 f=3 g/ g/h=4", "d/ d/.wh.x g/ g/.wh..wh..opq g/new=5 .wh.f"},
 		"types":       {"a/ a/x=1 b=2 c->a", "a=3 b/ b/y=4", ".wh.a a/ a/z=5 c/"},
@@ -252,8 +231,8 @@ func TestLayersEqualUmociUnpack(t *testing.T) {
 }
 
 func benchmarkRef(b *testing.B) string {
-	if os.Getenv("VPK_TEST_BASE12") != "" {
-		return standIn(b, "VPK_TEST_BASE12")
+	if dir := peer.LookupBase(b, "BASE12"); dir != "" {
+		return "oci:" + dir
 	}
 	return "oci:" + writeLayout(b, []string{""}, []mutate.Appendable{basetest.PythonImage(b, bookworm)})
 }
