@@ -85,6 +85,10 @@ func underTest(t testing.TB, name string) *engineUnderTest {
 	if err != nil {
 		t.Fatal(err)
 	}
+	absent := missing
+	if name == "podman" { // docker is enough of its kind
+		absent = func(t testing.TB, format string, args ...any) { t.Skipf("SKIPPED, MISSING: "+format, args...) }
+	}
 	e := &engineUnderTest{root: root}
 	switch name {
 	case "namespaces":
@@ -98,10 +102,8 @@ func underTest(t testing.TB, name string) *engineUnderTest {
 		if err == nil {
 			_, err = client.run(t.Context(), nil, "info")
 		}
-		if err != nil && name == "podman" { // one engine of the kind is enough
-			t.Skipf("SKIPPED, MISSING: %v", err)
-		} else if err != nil {
-			missing(t, "%v", err)
+		if err != nil {
+			absent(t, "%v", err)
 		}
 		e.Sandbox, e.container, e.engine = client, true, true
 		t.Cleanup(func() {
@@ -119,7 +121,7 @@ func underTest(t testing.TB, name string) *engineUnderTest {
 		err = p.Wait()
 	}
 	if err != nil {
-		missing(t, "%s does not work here: %v: %s", name, err, said.Bytes())
+		absent(t, "%s does not work here: %v: %s", name, err, said.Bytes())
 	}
 	return e
 }
