@@ -47,6 +47,12 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
+	if _, err := req.URL.Parse(resp.Header.Get("Location")); err != nil {
+		// net/http would quote it, with whatever signature or password is in it.
+		err = errors.Join(errors.New("the server led to a malformed URL"), resp.Body.Close())
+		cancel(nil)
+		return nil, err
+	}
 	resp.Body = &watchedBody{body: resp.Body, clock: clock, cause: func(err error) error { return stallOf(ctx, err) }, end: func() { cancel(nil) }}
 	return resp, nil
 }

@@ -408,3 +408,48 @@ func FuzzRangeStart(f *testing.F) {
 		}
 	})
 }
+
+// TestRedirects: the credentials of a URL stay with the server that they are for, and no message shows where a redirect led.
+func TestRedirects(t *testing.T) {
+	var seen []string
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"), r.Header.Get("Referer"))
+		_, _ = w.Write([]byte("content"))
+	}))
+	defer other.Close()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != "secret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		switch r.URL.Path {
+		case "/elsewhere":
+			w.Header().Set("Location", other.URL+"/file?signature=secret")
+		case "/here":
+			w.Header().Set("Location", "/elsewhere")
+		case "/malformed":
+			w.Header().Set("Location", "http://user:secret@[::1/?signature=secret")
+		case "/loop":
+			w.Header().Set("Location", "/loop?signature=secret")
+		case "/scheme":
+			w.Header().Set("Location", "gopher://user:secret@index.example/?signature=secret")
+		}
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	base := strings.Replace(server.URL, "://", "://user:secret@", 1)
+	c := newClient(t, quick)
+	for _, path := range []string{"/elsewhere", "/here"} {
+		if data, _, err := read(t, c, base+path); err != nil || string(data) != "content" {
+			t.Errorf("%s: %q, %v", path, data, err)
+		}
+	}
+	for _, path := range []string{"/malformed", "/loop", "/scheme"} {
+		if _, _, err := read(t, c, base+path); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if strings.Contains(strings.Join(seen, " "), "secret") || strings.Contains(strings.Join(seen, " "), "Basic") {
+		t.Errorf("the other server saw %q", seen)
+	}
+}
