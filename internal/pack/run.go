@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -79,11 +80,27 @@ func Run(ctx context.Context, s *Sources, o RunOptions) (err error) {
 	}
 	s.reporter.Detail("owners of files are not reproduced")
 	o.Started()
-	process, err := box.Start(ctx, cmd)
+	return supervise(ctx, box, cmd)
+}
+
+// grace is how long a program has to end once it was asked to. docker stop gives 10 s; here somebody is waiting.
+const grace = 5 * time.Second
+
+// supervise runs a program to its end. When ctx ends it is asked to end too, by the signal that Python understands without
+// a handler of the program's, and killed when the grace is over.
+func supervise(ctx context.Context, box sandbox.Sandbox, cmd sandbox.Command) error {
+	running, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	process, err := box.Start(running, cmd)
 	if err != nil {
 		return fmt.Errorf("run image: %w", err)
 	}
-	return process.Wait()
+	stop := context.AfterFunc(ctx, func() {
+		_ = process.Signal(os.Interrupt) // it may have ended by itself
+		time.AfterFunc(grace, kill)
+	})
+	defer stop()
+	return errors.Join(process.Wait(), ctx.Err())
 }
 
 // open gives the image; done must be called after its last use.
