@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // nobody is an unprivileged user.
@@ -37,6 +37,7 @@ func TestDigestDependsOnInputsAlone(t *testing.T) {
 			lock(t, project, slow)
 			return u.pack(project, "--base", image, "-o", "oci:"+u.path("image"))
 		}},
+		{"outputs of its own in the project", func(t *testing.T) report { return packInto(t, image) }},
 		{"nothing left but wheels", func(t *testing.T) report { return packFromWheels(t, image) }},
 		{"warm cache, the index's own URLs, offline", func(t *testing.T) report {
 			u := warmUser(t)
@@ -79,7 +80,7 @@ func packIn(t *testing.T, image, sandbox string) report {
 	switch ended.code {
 	case 0:
 	case sandboxFault:
-		testwheel.Missing(t, "no sandbox %s: %s", sandbox, ended.stderr)
+		peer.Missing(t, "no sandbox %s: %s", sandbox, ended.stderr)
 	default:
 		t.Fatalf("exit code %d\n%s", ended.code, ended.stderr)
 	}
@@ -120,7 +121,7 @@ func packElsewhere(t *testing.T, image string) report {
 
 // packAsNobody packs as an unprivileged user, who can read the base image and has a directory of its own.
 func packAsNobody(t *testing.T) report {
-	layout := layoutOf(t, base12)
+	layout := peer.Base(t, base12)
 	if os.Getuid() != 0 {
 		t.Skip("NOT TESTED: only root can become somebody else; the other conditions ran unprivileged")
 	}
@@ -144,6 +145,17 @@ func packAsNobody(t *testing.T) report {
 	}
 	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != nobody {
 		t.Errorf("the image belongs to %d", uid)
+	}
+	return r
+}
+
+// packInto packs twice into the project's own directory, where the cache is too.
+func packInto(t *testing.T, image string) (r report) {
+	u := newUser(t)
+	u.cwd = u.example(fastapiDemo)
+	u.cache = filepath.Join(u.cwd, ".cache")
+	for range 2 {
+		r = u.pack("--base", image, "-o", "oci:image", "-o", "oci-archive:image.tar", "-o", "docker-archive:docker.tar", "--digest-file", "digest")
 	}
 	return r
 }

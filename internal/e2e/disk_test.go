@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // smallDisk is a new file system with so much space, in MiB.
@@ -18,7 +18,7 @@ func (u *user) smallDisk(mib string) string {
 		u.t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755,size="+mib+"m"); err != nil {
-		testwheel.Missing(u.t, "no small disk: only root can mount one: %v", err)
+		peer.Missing(u.t, "no small disk: only root can mount one: %v", err)
 	}
 	u.t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

@@ -3,11 +3,9 @@
 //
 // What they stand on. The projects are testdata/fastapi-demo, testdata/hypercorn-demo and one made here; uv locks them when
 // the test runs. Locks and wheels stay in VPK_TEST_CACHE; a server on loopback, to which the locks are made to point, hands
-// the wheels out, so that each test can begin with an empty cache of vpk's and none depends on an index. Base images are
-// VPK_TEST_BASE12, _BASE12_DEBUG, _BASE12_MULTI and _BASE13, layouts that testdata/make-base made. uv, CPython, crane,
-// skopeo, umoci, Docker and the rest are found through VPK_TEST_UV, VPK_TEST_PYTHON, VPK_TEST_CRANE and PATH. A test that
-// lacks one says so and skips, or fails where CI or VPK_TEST_REQUIRE is set. With -short nothing runs: the program is built
-// without the race detector, so there is nothing for such a run to find.
+// the wheels out, so that each test can begin with an empty cache of vpk's and none depends on an index. Package peer finds
+// the base images and the programs; without them a test skips, or fails where everything must be there. With -short nothing
+// runs: the program is built without the race detector, so there is nothing for such a run to find.
 //
 // Rules. Each test has a home, a cache and an environment of its own, unless it says that it shares the warm cache, which
 // lives as long as the run. Servers listen on loopback. Containers and images in Docker are named vpk-e2e-... and removed.

@@ -1,16 +1,14 @@
 package e2e
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // docker is Docker's command line, with a daemon behind it.
@@ -21,13 +19,7 @@ type docker struct {
 
 func needDocker(t *testing.T) docker {
 	t.Helper()
-	d := docker{t, program(t, "docker", "")}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, d.path, "info", "--format", "{{.ServerVersion}}").CombinedOutput(); err != nil {
-		testwheel.Missing(t, "no Docker: %v: %s", err, out)
-	}
-	return d
+	return docker{t, peer.Docker(t)}
 }
 
 func (d docker) does(args ...string) string {

@@ -18,68 +18,136 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// moments is how many times a pack is interrupted, by one signal and the other in turn.
-const moments = 12
+// experiment disturbs packs to every form of file at random moments, so that each part of the work is struck at some time:
+// from an empty cache and with slow downloads, or from a warm one, where nearly all of the time is the delivery's.
+type experiment struct {
+	t              *testing.T
+	cache          string // the warm one, or ""
+	project, image string
+	want           map[string]string // what an undisturbed run delivers
+	took           time.Duration     // by it
+	random         *rand.Rand
+}
 
-// TestInterrupt ends packs at random moments, each from an empty cache and with slow downloads, so that each part of the
-// work is struck at some time. Whatever was written by then is whole, nothing else is left, and the same pack then works.
+func newExperiment(t *testing.T, warm bool) *experiment {
+	t.Helper()
+	u, seed := newUser(t), uint64(time.Now().UnixNano())
+	x := &experiment{t: t, project: u.example(fastapiDemo), image: base(t, base12), random: rand.New(rand.NewPCG(seed, 0))}
+	lock(t, x.project, slow)
+	x.want, x.took = x.again(u)
+	if warm {
+		x.cache = u.cache
+		if err := os.RemoveAll(u.path("out")); err != nil {
+			t.Fatal(err)
+		}
+		_, x.took = x.again(u)
+	}
+	t.Logf("seed %d, an undisturbed run takes %v", seed, x.took.Round(time.Millisecond))
+	return x
+}
+
+// args deliver into the user's directory out.
+func (x *experiment) args(u *user) []string {
+	out := u.path("out")
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		x.t.Fatal(err)
+	}
+	return []string{
+		"pack", x.project, "--base", x.image, "-o", "oci:" + out + "/layout", "-o", "oci-archive:" + out + "/oci.tar",
+		"-o", "docker-archive:" + out + "/docker.tar", "-o", "dir:" + out + "/files", "--digest-file", out + "/digest",
+	}
+}
+
+// delivered is what the directory out holds, by name; two that are made by two runs say the same when they hold the same.
+func (x *experiment) delivered(u *user) map[string]string {
+	x.t.Helper()
+	entries, err := os.ReadDir(u.path("out"))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, e := range entries {
+		path, hash := u.path("out", e.Name()), sha256.New()
+		if e.IsDir() {
+			tree := readTree(x.t, path)
+			for _, name := range slices.Sorted(maps.Keys(tree)) {
+				fmt.Fprintf(hash, "%s %s\n", name, tree[name])
+			}
+		} else {
+			fmt.Fprint(hash, readFile(x.t, path))
+		}
+		found[e.Name()] = hex.EncodeToString(hash.Sum(nil))
+	}
+	return found
+}
+
+// again packs to the end, where nothing of the files is: they would not be overwritten.
+func (x *experiment) again(u *user) (delivered map[string]string, took time.Duration) {
+	x.t.Helper()
+	if err := os.RemoveAll(u.path("out", "files")); err != nil {
+		x.t.Fatal(err)
+	}
+	began := time.Now()
+	u.does(x.args(u)...)
+	took = time.Since(began)
+	return x.delivered(u), took
+}
+
+// strike starts a pack of a new user and sends it a signal at a random moment of the n-th of several equal parts of the time.
+func (x *experiment) strike(n, of int, send func(*process)) (*user, result) {
+	x.t.Helper()
+	u := newUser(x.t)
+	if x.cache != "" {
+		u.cache = x.cache
+	}
+	moment := time.Duration((float64(n) + x.random.Float64()) / float64(of) * float64(x.took))
+	began := time.Now()
+	p := u.start(x.args(u)...)
+	alarm := time.AfterFunc(moment, func() { send(p) })
+	r := p.wait()
+	if alarm.Stop() {
+		x.took = time.Since(began) // the machine has become faster
+	}
+	x.t.Logf("%d: signal after %v, end after %v, exit code %d, delivered %q", n, moment.Round(time.Millisecond),
+		time.Since(began).Round(time.Millisecond), r.code, slices.Sorted(maps.Keys(x.delivered(u))))
+	return u, r
+}
+
+// TestInterrupt: what was delivered by then is whole, nothing else is left, and the same pack then works.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	image := base(t, base12)
-	first := newUser(t)
-	project := first.example(fastapiDemo)
-	lock(t, project, slow)
-	began := time.Now()
-	whole := deliverAll(first, project, image)
-	first.does(whole.args...)
-	took := time.Since(began)
-	want := whole.read(t)
-	if len(want) != len(whole.names) {
-		t.Fatalf("written: %q", slices.Sorted(maps.Keys(want)))
-	}
+	t.Run("from nothing", func(t *testing.T) { interrupt(t, newExperiment(t, false), 8) })
+	t.Run("delivery", func(t *testing.T) { interrupt(t, newExperiment(t, true), 6) })
+}
 
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, an undisturbed run takes %v", seed, took.Round(time.Millisecond))
-	random := rand.New(rand.NewPCG(seed, 0))
+func interrupt(t *testing.T, x *experiment, strikes int) {
 	struck := 0
-	for n := range moments {
-		// Once in each part of the time.
-		moment := time.Duration((float64(n) + random.Float64()) / moments * float64(took))
-		u := newUser(t)
-		d := deliverAll(u, project, image)
-		p := u.start(d.args...)
-		time.Sleep(moment)
-		how := "SIGTERM to the process"
-		if n%2 == 0 {
-			how = "SIGINT to the group" // as a terminal does
-			p.signalGroup(syscall.SIGINT)
-		} else {
-			p.signal(syscall.SIGTERM)
-		}
-		r := p.wait()
-		got := d.read(t)
-		written := slices.Sorted(maps.Keys(got))
-		t.Logf("%s after %v: exit code %d, written %q", how, moment.Round(time.Millisecond), r.code, written)
+	for n := range strikes {
+		u, r := x.strike(n, strikes, func(p *process) {
+			if n%2 == 0 {
+				p.signalGroup(syscall.SIGINT) // as a terminal does
+			} else {
+				p.signal(syscall.SIGTERM)
+			}
+		})
+		got := x.delivered(u)
 		switch {
 		case r.code == interrupted:
 			struck++
-		case r.code == -1 && !exists(u.cache): // it had not begun
-		case r.code == 0 && len(got) == len(want): // it was faster
+		case r.code == -1 && r.stderr == "": // before it could listen
+		case r.code == 0 && len(got) == len(x.want): // it was faster
 		default:
 			t.Errorf("exit code %d\n%s", r.code, r.stderr)
 		}
 		for name, state := range got {
-			if state != want[name] {
+			if state != x.want[name] {
 				t.Errorf("%s is half written", name)
 			}
 		}
 		u.leavesNothing()
-		if n%4 == 3 || t.Failed() {
-			if err := os.RemoveAll(d.dir + "/files"); err != nil { // if it is there, it is not overwritten
-				t.Fatal(err)
-			}
-			u.does(d.args...)
-			if diff := cmp.Diff(want, d.read(t)); diff != "" {
+		if n%3 == 2 || t.Failed() {
+			got, _ := x.again(u)
+			if diff := cmp.Diff(x.want, got); diff != "" {
 				t.Errorf("once more: -want +got:\n%s", diff)
 			}
 		}
@@ -90,55 +158,44 @@ func TestInterrupt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if struck < moments/2 {
-		t.Errorf("only %d of %d runs were interrupted", struck, moments)
+	if struck < strikes/3 {
+		t.Errorf("only %d of %d runs were interrupted", struck, strikes)
 	}
 }
 
-// delivery is a pack to every form of file, all in one directory.
-type delivery struct {
-	dir   string
-	names []string
-	args  []string
+// TestKill: nobody can tidy up then, but nothing lives on, nothing under its own name is half of what it should be, and the
+// next pack is not in doubt about anything. Files with names of their own (.NAME.vpk-*) may stay.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	t.Run("from nothing", func(t *testing.T) { kill(t, newExperiment(t, false), 3) })
+	t.Run("delivery", func(t *testing.T) { kill(t, newExperiment(t, true), 8) })
 }
 
-func deliverAll(u *user, project, image string) delivery {
-	dir := u.path("out")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		u.t.Fatal(err)
-	}
-	return delivery{dir, []string{"layout", "oci.tar", "docker.tar", "files", "digest"}, []string{
-		"pack", project, "--base", image, "-o", "oci:" + dir + "/layout", "-o", "oci-archive:" + dir + "/oci.tar",
-		"-o", "docker-archive:" + dir + "/docker.tar", "-o", "dir:" + dir + "/files", "--digest-file", dir + "/digest",
-	}}
-}
-
-// read says what each name in the directory holds: two that are written by two runs say the same when they hold the same.
-func (d delivery) read(t *testing.T) map[string]string {
-	t.Helper()
-	entries, err := os.ReadDir(d.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]string{}
-	for _, e := range entries {
-		path := filepath.Join(d.dir, e.Name())
-		if !slices.Contains(d.names, e.Name()) {
-			t.Errorf("%s was left", path)
+func kill(t *testing.T, x *experiment, strikes int) {
+	for n := range strikes {
+		u, _ := x.strike(n, strikes, func(p *process) { p.signal(syscall.SIGKILL) })
+		u.leavesNothingAlive()
+		for name, state := range x.delivered(u) {
+			if name == "layout" && !exists(u.path("out", name, "index.json")) {
+				continue // not a layout yet, and the next pack makes it one
+			}
+			if want, ok := x.want[name]; ok && state != want {
+				t.Errorf("%s is half written", name)
+			}
+		}
+		if x.cache == "" && n < strikes-1 { // it takes long, and there is more to see in a delivery
 			continue
 		}
-		hash := sha256.New()
-		if e.IsDir() {
-			tree := readTree(t, path)
-			for _, name := range slices.Sorted(maps.Keys(tree)) {
-				fmt.Fprintf(hash, "%s %s\n", name, tree[name])
+		got, _ := x.again(u)
+		for name, want := range x.want {
+			if got[name] != want {
+				t.Errorf("once more, %s is something else", name)
 			}
-		} else {
-			fmt.Fprint(hash, readFile(t, path))
 		}
-		found[e.Name()] = hex.EncodeToString(hash.Sum(nil))
+		if err := os.RemoveAll(u.dir); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return found
 }
 
 // TestInterruptOfDocker: a container has a life of its own, which must end too.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,16 +9,27 @@ import (
 	"time"
 )
 
-// leavesNothing fails the test when something of the user's runs is still there, after a moment's grace: a process that has
-// anything to do with the user's directory, a mount, a scratch file.
+// leavesNothing fails the test when something of the user's runs is still there: a process that has anything to do with the
+// user's directory, a mount, a scratch file. It is not for users who share a cache.
 func (u *user) leavesNothing() {
 	u.t.Helper()
-	if err := waitFor(10*time.Second, u.leftovers); err != nil {
+	u.leavesNothingAlive()
+	for _, pattern := range []string{u.path("tmp", "*"), filepath.Join(u.cache, "tmp", "*")} {
+		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
+			u.t.Errorf("left behind: %q, %v", found, err)
+		}
+	}
+}
+
+// leavesNothingAlive is leavesNothing without the files: what killed programs leave. Processes get a moment's grace.
+func (u *user) leavesNothingAlive() {
+	u.t.Helper()
+	if err := waitFor(10*time.Second, u.alive); err != nil {
 		u.t.Errorf("left behind:\n%v", err)
 	}
 }
 
-func (u *user) leftovers() error {
+func (u *user) alive() error {
 	var found []string
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -41,17 +53,10 @@ func (u *user) leftovers() error {
 			found = append(found, fmt.Sprintf("process %s (%s): %q", filepath.Base(p), why, strings.ReplaceAll(string(line), "\x00", " ")))
 		}
 	}
-	for _, pattern := range []string{u.path("tmp", "*"), filepath.Join(u.cache, "tmp", "*")} {
-		scratch, err := filepath.Glob(pattern)
-		if err != nil {
-			return err
-		}
-		found = append(found, scratch...)
+	if len(found) > 0 {
+		return errors.New(strings.Join(found, "\n"))
 	}
-	if len(found) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s", strings.Join(found, "\n"))
+	return nil
 }
 
 // touches says where in /proc the user's directory shows, "" for nowhere. What has ended shows nothing.

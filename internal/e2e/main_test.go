@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
+
+	"vpk/internal/peer"
 )
 
 // run is what the tests of one run share; made before the first and never changed.
@@ -33,11 +36,11 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) (code int, err error) {
+	syscall.Umask(0o022) // others must be able to read what is made here
 	if run.dir, err = os.MkdirTemp("", "vpk-e2e-"); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(run.dir)) }()
-	// Other users must get in: one of the tests is one.
 	if err := os.Chmod(run.dir, 0o755); err != nil {
 		return 0, err
 	}
@@ -56,10 +59,4 @@ func runTests(m *testing.M) (code int, err error) {
 }
 
 // keep is a directory that outlives the run where VPK_TEST_CACHE is set.
-func keep(name string) string {
-	dir := os.Getenv("VPK_TEST_CACHE")
-	if dir == "" {
-		dir = run.dir
-	}
-	return filepath.Join(dir, "e2e", name)
-}
+func keep(name string) string { return filepath.Join(peer.CacheDir(run.dir), "e2e", name) }

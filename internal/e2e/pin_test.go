@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/match"
+
+	"vpk/internal/peer"
 )
 
 // setBase writes a base into [tool.vpk].
@@ -53,10 +55,10 @@ func checkPin(t *testing.T, u *user, ref string, move func()) {
 
 func TestPinOfARegistry(t *testing.T) {
 	t.Parallel()
-	u, reg, crane := warmUser(t), newRegistry(t), crane(t)
+	u, reg, crane := warmUser(t), newRegistry(t), peer.Tool(t, "crane")
 	ref := reg.host + "/base/python3:nonroot"
-	tool(t, nil, crane, "push", layoutOf(t, base12), ref)
-	checkPin(t, u, ref, func() { tool(t, nil, crane, "push", layoutOf(t, base12Debug), ref) })
+	tool(t, nil, crane, "push", peer.Base(t, base12), ref)
+	checkPin(t, u, ref, func() { tool(t, nil, crane, "push", peer.Base(t, base12Debug), ref) })
 
 	// What is not pinned is said, with the command that pins.
 	project := u.example(fastapiDemo)
@@ -75,11 +77,11 @@ func TestPinOfALayout(t *testing.T) {
 	t.Parallel()
 	u := warmUser(t)
 	dir := u.path("bases")
-	if err := os.CopyFS(dir, os.DirFS(layoutOf(t, base12))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(peer.Base(t, base12))); err != nil {
 		t.Fatal(err)
 	}
 	checkPin(t, u, "oci:../bases:nonroot", func() {
-		other, err := layout.ImageIndexFromPath(layoutOf(t, base12Debug))
+		other, err := layout.ImageIndexFromPath(peer.Base(t, base12Debug))
 		if err != nil {
 			t.Fatal(err)
 		}

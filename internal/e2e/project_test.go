@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/sha256"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // The example projects of testdata.
@@ -52,7 +53,7 @@ var locking sync.Mutex // uv once for each lock
 func lock(t testing.TB, dir, how string) {
 	t.Helper()
 	manifest, _, _ := strings.Cut(readFile(t, filepath.Join(dir, "pyproject.toml")), "[tool.vpk]") // not for uv
-	uv := uv(t)
+	uv := peer.UV(t)
 	version := tool(t, nil, uv, "--version")
 	kept := keep(filepath.Join("locks", fmt.Sprintf("%x", sha256.Sum256([]byte(version+"\n"+manifest)))))
 	locking.Lock()
@@ -61,14 +62,15 @@ func lock(t testing.TB, dir, how string) {
 		work := scratch(t)
 		writeFile(t, filepath.Join(work, "pyproject.toml"), manifest)
 		env := []string{"UV_CACHE_DIR=" + filepath.Join(work, "cache"), "UV_PYTHON_DOWNLOADS=never"}
-		if _, err := try(t, env, uv, "lock", "--quiet", "--python", testwheel.Python(t), "--project", work); err != nil {
-			testwheel.Missing(t, "uv cannot lock: %v", err)
+		if _, err := try(t, env, uv, "lock", "--quiet", "--python", peer.Python(t), "--project", work); err != nil {
+			peer.Missing(t, "uv cannot lock: %v", err)
 		}
 		if err := os.MkdirAll(kept, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, filepath.Join(kept, "uv.lock.new"), readFile(t, filepath.Join(work, "uv.lock")))
-		if err := os.Rename(filepath.Join(kept, "uv.lock.new"), filepath.Join(kept, "uv.lock")); err != nil {
+		made := filepath.Join(kept, strconv.Itoa(os.Getpid()))
+		writeFile(t, made, readFile(t, filepath.Join(work, "uv.lock")))
+		if err := os.Rename(made, filepath.Join(kept, "uv.lock")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,13 +91,18 @@ func edit(t testing.TB, file, before, after string) {
 	writeFile(t, file, strings.Replace(text, before, after, 1))
 }
 
-// freePort is a port of loopback that nobody listens on.
+// freePort is a port of loopback that nobody listens on, below those that the kernel gives to others.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(12000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return port
+		}
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("no free port")
+	return ""
 }

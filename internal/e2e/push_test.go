@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"vpk/internal/peer"
 )
 
 // blobs are the digests of an image's config and layers, split where vpk's own begin.
@@ -51,7 +53,7 @@ func TestPushSendsWhatIsMissing(t *testing.T) {
 	if want := reg.host + "/team/demo@" + first.Digest; first.Reference != want {
 		t.Errorf("reference %s, want %s", first.Reference, want)
 	}
-	tool(t, nil, crane(t), "validate", "--remote", first.Reference)
+	tool(t, nil, peer.Tool(t, "crane"), "validate", "--remote", first.Reference)
 	reg.settle()
 
 	second, a := push()
@@ -74,8 +76,8 @@ func TestPushSendsWhatIsMissing(t *testing.T) {
 func TestPushMountsTheBase(t *testing.T) {
 	t.Parallel()
 	u, reg := newUser(t), newRegistry(t)
-	crane, project := crane(t), u.example(fastapiDemo)
-	tool(t, nil, crane, "push", layoutOf(t, base12), reg.host+"/base/python3:nonroot")
+	crane, project := peer.Tool(t, "crane"), u.example(fastapiDemo)
+	tool(t, nil, crane, "push", peer.Base(t, base12), reg.host+"/base/python3:nonroot")
 	reg.settle()
 	args := []string{project, "--base", reg.host + "/base/python3:nonroot"}
 	pushed := u.pack(append(args, "-t", reg.host+"/team/demo:1", "--push")...)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // packed is the example in every form of file.
@@ -33,7 +33,7 @@ func packEveryForm(u *user) packed {
 
 func TestSkopeoReads(t *testing.T) {
 	t.Parallel()
-	skopeo, u := program(t, "skopeo", ""), warmUser(t)
+	skopeo, u := peer.Tool(t, "skopeo"), warmUser(t)
 	p := packEveryForm(u)
 	for _, ref := range []string{
 		"oci:" + p.layout + ":1", "oci-archive:" + p.ociArchive + ":1", "docker-archive:" + p.dockerArchive + ":" + packedName,
@@ -66,7 +66,7 @@ func TestSkopeoReads(t *testing.T) {
 // TestUmociUnpacks compares what another unpacker makes of the layers with the files as vpk writes them itself.
 func TestUmociUnpacks(t *testing.T) {
 	t.Parallel()
-	umoci, u := program(t, "umoci", ""), warmUser(t)
+	umoci, u := peer.Tool(t, "umoci"), warmUser(t)
 	p := packEveryForm(u)
 	args := []string{"unpack", "--image", p.layout + ":1", u.path("bundle")}
 	if os.Getuid() != 0 {
@@ -101,7 +101,7 @@ func TestUmociUnpacks(t *testing.T) {
 
 func TestCraneValidates(t *testing.T) {
 	t.Parallel()
-	crane, u := crane(t), warmUser(t)
+	crane, u := peer.Tool(t, "crane"), warmUser(t)
 	p := packEveryForm(u)
 	tool(t, nil, crane, "validate", "--tarball", p.dockerArchive)
 	reg := newRegistry(t)
@@ -143,7 +143,7 @@ print(json.dumps(found))
 
 func TestPythonReads(t *testing.T) {
 	t.Parallel()
-	python, u := testwheel.Python(t), warmUser(t)
+	python, u := peer.Python(t), warmUser(t)
 	p := packEveryForm(u)
 	got := tree{}
 	out := tool(t, nil, python, "-I", "-X", "utf8", "-c", pythonReads, p.dockerArchive, packedName)

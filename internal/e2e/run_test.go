@@ -8,14 +8,14 @@ import (
 	"syscall"
 	"testing"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // needSandbox asks for a container that can run images, and not only compile.
 func (u *user) needSandbox(image string) {
 	u.t.Helper()
 	if r := u.vpk("run", image, "--", "/app/.venv/bin/python", "-c", ""); r.code == sandboxFault {
-		testwheel.Missing(u.t, "no sandbox to run images in: %s", r.stderr)
+		peer.Missing(u.t, "no sandbox to run images in: %s", r.stderr)
 	}
 }
 

@@ -11,54 +11,25 @@ import (
 	"testing"
 	"time"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // patience is how long one command may take: on a busy machine everything takes ten times as long as it should.
 const patience = 3 * time.Minute
 
-// program finds another program: by the variable, if it has one, or in PATH. A test that needs it and does not get it is
-// skipped or fails.
-func program(t testing.TB, name, variable string) string {
-	t.Helper()
-	if variable != "" {
-		if path := os.Getenv(variable); path != "" {
-			return path
-		}
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		testwheel.Missing(t, "no %s: not in PATH (or %s)", name, variable)
-	}
-	return path
-}
-
-func crane(t testing.TB) string { t.Helper(); return program(t, "crane", "VPK_TEST_CRANE") }
-func uv(t testing.TB) string    { t.Helper(); return program(t, "uv", "VPK_TEST_UV") }
-
-// base is the base image that a variable names, as --base takes it.
-func base(t testing.TB, variable string) string {
-	t.Helper()
-	return "oci:" + layoutOf(t, variable)
-}
-
-// layoutOf is the directory of that base.
-func layoutOf(t testing.TB, variable string) string {
-	t.Helper()
-	dir := os.Getenv(variable)
-	if dir == "" {
-		testwheel.Missing(t, "no base image: %s is not set", variable)
-	}
-	return dir
-}
-
-// The base images, by the variables that name them.
+// The base images, as package peer calls them.
 const (
-	base12      = "VPK_TEST_BASE12"
-	base12Debug = "VPK_TEST_BASE12_DEBUG"
-	base12Multi = "VPK_TEST_BASE12_MULTI"
-	base13      = "VPK_TEST_BASE13"
+	base12      = "BASE12"
+	base12Debug = "BASE12_DEBUG"
+	base12Multi = "BASE12_MULTI"
+	base13      = "BASE13"
 )
+
+// base is a base image as --base takes it.
+func base(t testing.TB, name string) string {
+	t.Helper()
+	return "oci:" + peer.Base(t, name)
+}
 
 // tool runs another program to its end and returns what it writes; it must succeed.
 func tool(t testing.TB, env []string, path string, args ...string) string {

@@ -15,14 +15,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"vpk/internal/testwheel"
+	"vpk/internal/peer"
 )
 
 // TestVenvIsWhatUVMakes compares `vpk venv` with `uv sync`, at one path, file by file, but for the differences that the
 // comment of package venv lists.
 func TestVenvIsWhatUVMakes(t *testing.T) {
 	t.Parallel()
-	u, uv, python := warmUser(t), uv(t), testwheel.Python(t)
+	u, uv, python := warmUser(t), peer.UV(t), peer.Python(t)
 	project, env := u.example(fastapiDemo), u.path("env")
 	tool(t, []string{
 		"UV_CACHE_DIR=" + u.path("uv-cache"), "UV_PYTHON_DOWNLOADS=never", "UV_NO_CONFIG=1", "UV_PROJECT_ENVIRONMENT=" + env, "VIRTUAL_ENV=",
