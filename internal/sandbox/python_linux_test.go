@@ -12,19 +12,18 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+
+	"vpk/internal/peer"
 )
 
-// pythonRoot returns the root of a real image with CPython, of the directory that one variable names or of the OCI layout
-// that the other does. It may be changed when own is true.
-func pythonRoot(t *testing.T, dirVariable, layoutVariable string) (root string, own bool) {
+// pythonRoot returns the root of a real image with CPython, of the directory that a variable names or of a base image. It may
+// be changed when own is true.
+func pythonRoot(t *testing.T, variable, base string) (root string, own bool) {
 	t.Helper()
-	if root := os.Getenv(dirVariable); root != "" {
+	if root := os.Getenv(variable); root != "" {
 		return root, false
 	}
-	layout := os.Getenv(layoutVariable)
-	if layout == "" {
-		missing(t, "neither %s nor %s is set", dirVariable, layoutVariable)
-	}
+	layout := peer.Base(t, base)
 	root = t.TempDir()
 	if err := errors.Join(unpackLayout(layout, root), os.Chmod(filepath.Dir(root), 0o755)); err != nil {
 		t.Fatal(err)
@@ -117,12 +116,12 @@ libc.restype = ctypes.c_char_p
 print(sys.version, ssl.OPENSSL_VERSION, sqlite3.sqlite_version, libc())`
 
 func TestPython(t *testing.T) {
-	for _, base := range []struct{ name, dir, layout, version, libc string }{
-		{"bookworm", "VPK_TEST_ROOT12", "VPK_TEST_BASE12", "3.11.", "b'2.36'"},
-		{"trixie", "VPK_TEST_ROOT13", "VPK_TEST_BASE13", "3.13.", "b'2.41'"},
+	for _, base := range []struct{ name, variable, base, version, libc string }{
+		{"bookworm", "VPK_TEST_ROOT12", "BASE12", "3.11.", "b'2.36'"},
+		{"trixie", "VPK_TEST_ROOT13", "BASE13", "3.13.", "b'2.41'"},
 	} {
 		t.Run(base.name, func(t *testing.T) {
-			root, own := pythonRoot(t, base.dir, base.layout)
+			root, own := pythonRoot(t, base.variable, base.base)
 			said := map[string]string{}
 			for _, name := range allEngines {
 				if name == "interpreter" {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"vpk/internal/peer"
 )
 
 // Variables by which a test passes work to this test program, started again.
@@ -59,15 +61,6 @@ var probeRoot = sync.OnceValues(func() (string, error) {
 	return root, os.Chmod(root, 0o755)
 })
 
-// missing skips a test that needs what is not here, or fails it where everything must be here.
-func missing(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" || os.Getenv("VPK_TEST_REQUIRE") != "" {
-		t.Fatalf("MISSING: "+format, args...)
-	}
-	t.Skipf("SKIPPED, MISSING: "+format, args...)
-}
-
 // engineUnderTest is an engine and what may be expected of it.
 type engineUnderTest struct {
 	Sandbox
@@ -85,7 +78,7 @@ func underTest(t testing.TB, name string) *engineUnderTest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	absent := missing
+	absent := peer.Missing
 	if name == "podman" { // docker is enough of its kind
 		absent = func(t testing.TB, format string, args ...any) { t.Skipf("SKIPPED, MISSING: "+format, args...) }
 	}
