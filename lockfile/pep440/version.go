@@ -137,3 +137,23 @@ func (v Version) ReleaseOnly() Version {
 	release, _ := Parse(strings.TrimSuffix(v.text[:end], "."))
 	return release
 }
+
+// Trimmed gives v without zeros at the end of the release: 1.0.0rc1 is 1rc1.
+// All versions that are Equal have the same Trimmed version, by ==.
+func (v Version) Trimmed() Version {
+	end := strings.IndexFunc(v.text, func(r rune) bool { return !('0' <= r && r <= '9' || r == '.' || r == '!') })
+	if end < 0 {
+		end = len(v.text)
+	}
+	// A dot may belong to what follows: 1.0.post1.
+	release := strings.TrimSuffix(v.text[:end], ".")
+	trimmed := release
+	for strings.HasSuffix(trimmed, ".0") {
+		trimmed = strings.TrimSuffix(trimmed, ".0")
+	}
+	if trimmed == release {
+		return v
+	}
+	short, _ := Parse(trimmed + v.text[len(release):])
+	return short
+}

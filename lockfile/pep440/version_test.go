@@ -192,3 +192,18 @@ func TestParsingDoesNotCopyNormalisedText(t *testing.T) {
 		}
 	}
 }
+
+func TestTrimmed(t *testing.T) {
+	for s, want := range map[string]string{
+		"1.0.0": "1", "1.0": "1", "1": "1", "0.0": "0", "1.10": "1.10", "1.0.0rc1": "1rc1", "1.0.post1": "1.post1", "2!1.0.0.dev1": "2!1.dev1",
+		"1.0+cpu.0": "1+cpu.0", "1.0.1.0": "1.0.1",
+	} {
+		v := MustParse(s)
+		if got := v.Trimmed(); got.String() != want || !got.Equal(v) {
+			t.Errorf("%s is trimmed to %s, want %s", s, got, want)
+		}
+	}
+	if !(Version{}).Trimmed().IsZero() {
+		t.Error("the zero version is trimmed to another")
+	}
+}

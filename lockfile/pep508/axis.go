@@ -59,7 +59,7 @@ func (a axis) isPlatform() bool { return a.class == textLine && rank(a.key) <= r
 // cut divides a line right before or right after a value. The one cut of an
 // axis that has no line, between false and true, is the zero cut.
 type cut struct {
-	version pep440.Version // on a line of versions, canonical
+	version pep440.Version // on a line of versions, trimmed
 	text    string         // on a line of texts
 	after   bool
 }
@@ -134,28 +134,12 @@ func lowerCut(b pep440.Bound) (c cut, ok bool) {
 	if b.Version.IsZero() {
 		return cut{}, false
 	}
-	return cut{version: canonical(b.Version), after: !b.Inclusive}, true
+	return cut{version: b.Version.Trimmed(), after: !b.Inclusive}, true
 }
 
 func upperCut(b pep440.Bound) (c cut, ok bool) {
 	if b.Version.IsZero() {
 		return cut{}, false
 	}
-	return cut{version: canonical(b.Version), after: b.Inclusive}, true
-}
-
-// canonical gives the one spelling of all versions that are equal: without
-// zeros at the end of the release.
-func canonical(v pep440.Version) pep440.Version {
-	text := v.String()
-	release := v.ReleaseOnly().String()
-	suffix := text[len(release):]
-	trimmed := release
-	for strings.HasSuffix(trimmed, ".0") {
-		trimmed = strings.TrimSuffix(trimmed, ".0")
-	}
-	if trimmed == release {
-		return v
-	}
-	return pep440.MustParse(trimmed + suffix)
+	return cut{version: b.Version.Trimmed(), after: b.Inclusive}, true
 }

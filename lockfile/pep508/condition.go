@@ -162,7 +162,7 @@ func (a *Algebra) listed(on axis, c *comparison) (Condition, bool) {
 			any = a.Or(any, a.pythonVersion(on, pep440.Specifier{Op: pep440.OpEqual, Version: v}))
 			continue
 		}
-		v = canonical(v)
+		v = v.Trimmed()
 		any = a.Or(any, a.between(on, &cut{version: v}, &cut{version: v, after: true}))
 	}
 	if c.op == opNotIn {

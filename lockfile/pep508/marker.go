@@ -75,6 +75,9 @@ func join(k kind, nodes []*node) *node {
 // without being it.
 func (m Marker) IsTrue() bool { return m.root == nil }
 
+// And gives the conjunction of two markers.
+func (m Marker) And(n Marker) Marker { return Marker{join(conjunction, []*node{m.root, n.root})} }
+
 // Evaluate reports whether the marker holds in env. `extra == 'x'` is
 // extras("x"), the name normalised, and `extra != 'x'` its negation; a nil
 // extras has none active.

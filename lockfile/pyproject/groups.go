@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"vpk/lockfile/pep440"
 	"vpk/lockfile/pep508"
 )
 
@@ -13,6 +14,8 @@ import (
 type grouping struct {
 	r     *reader
 	items map[string][]groupItem
+	// python is the requires-python of groups that have their own.
+	python map[string]pep440.Specifiers
 	// done are the groups that are inlined, open those that are being so, outermost first.
 	done map[string][]pep508.Requirement
 	open []string
@@ -111,8 +114,48 @@ func (g *grouping) group(name string) []pep508.Requirement {
 			break
 		}
 	}
+	if m := pythonMarker(g.python[name]); !m.IsTrue() {
+		for i := range list {
+			list[i].Marker = list[i].Marker.And(m)
+		}
+	}
 	g.open = g.open[:len(g.open)-1]
 	g.size += len(list)
 	g.done[name] = list
 	return list
+}
+
+// pythonMarker gives the marker that requires-python is: of its bounds alone, as in uv.
+func pythonMarker(python pep440.Specifiers) pep508.Marker {
+	lower, upper, _ := python.Bounds()
+	var terms []string
+	term := func(b pep440.Bound, op string) {
+		if b.Inclusive {
+			op += "="
+		}
+		if !b.Version.IsZero() {
+			terms = append(terms, fmt.Sprintf("python_full_version %s '%s'", op, b.Version))
+		}
+	}
+	term(lower, ">")
+	term(upper, "<")
+	if terms == nil {
+		return pep508.Marker{}
+	}
+	// It is a marker, since a version has no quote in it.
+	m, _ := pep508.ParseMarker(strings.Join(terms, " and "))
+	return m
+}
+
+// includes gives for each group those that it includes itself.
+func (g *grouping) includes() map[string][]string {
+	includes := map[string][]string{}
+	for name, items := range g.items {
+		for _, item := range items {
+			if item.include != "" {
+				includes[name] = append(includes[name], item.include)
+			}
+		}
+	}
+	return includes
 }

@@ -27,21 +27,9 @@ type wire struct {
 	BuildSystem      *map[string]any  `toml:"build-system"`
 	DependencyGroups map[string][]any `toml:"dependency-groups"`
 	Tool             struct {
-		UV uvWire `toml:"uv"`
+		UV     uvWire          `toml:"uv"`
+		Poetry *map[string]any `toml:"poetry"`
 	} `toml:"tool"`
-}
-
-type uvWire struct {
-	DefaultGroups any   `toml:"default-groups"`
-	Package       *bool `toml:"package"`
-	Workspace     *struct {
-		Members []string `toml:"members"`
-		Exclude []string `toml:"exclude"`
-	} `toml:"workspace"`
-	DevDependencies  []string `toml:"dev-dependencies"`
-	DependencyGroups map[string]struct {
-		RequiresPython string `toml:"requires-python"`
-	} `toml:"dependency-groups"`
 }
 
 // Read reads a pyproject.toml. The file name is only for messages. Errors are of kind fault.Usage; except for TOML's own,
@@ -90,13 +78,14 @@ func (r *reader) err(filename string, data []byte) error {
 }
 
 func (r *reader) project(w *wire) *Project {
-	p := &Project{HasBuildSystem: w.BuildSystem != nil}
+	p := &Project{HasBuildSystem: w.BuildSystem != nil, HasPoetry: w.Tool.Poetry != nil}
 	if w.Project != nil {
 		r.metadata(w, p)
 	}
-	groups := w.DependencyGroups
-	g := r.newGrouping(groups)
-	p.DependencyGroups = g.flatten()
+	g := r.newGrouping(w.DependencyGroups)
+	g.python = r.groupPython(&w.Tool.UV, g)
+	p.UV.GroupPython = g.python
+	p.DependencyGroups, p.GroupIncludes = g.flatten(), g.includes()
 	if w.Tool.UV.DevDependencies != nil {
 		if p.DependencyGroups == nil {
 			p.DependencyGroups = map[string][]pep508.Requirement{}
@@ -144,29 +133,6 @@ func (r *reader) metadata(w *wire, p *Project) {
 		p.OptionalDependencies[name] = r.requirements(m.OptionalDependencies[key], place...)
 	}
 	p.Scripts = m.Scripts
-}
-
-func (r *reader) uv(w *uvWire, p *Project) {
-	p.UV.Package = w.Package
-	if w.Workspace != nil {
-		p.UV.Workspace = &Workspace{Members: w.Workspace.Members, Exclude: w.Workspace.Exclude}
-	}
-	for _, key := range slices.Sorted(maps.Keys(w.DependencyGroups)) {
-		place := []any{"tool", "uv", "dependency-groups", key}
-		name, err := pep508.ParseName(key)
-		if err != nil {
-			r.add(err, place...)
-		} else if _, ok := p.DependencyGroups[name]; !ok {
-			r.add(fmt.Errorf("group %q is not defined in [dependency-groups]", name), place...)
-		}
-		if python := w.DependencyGroups[key].RequiresPython; python != "" {
-			if p.UV.GroupPython == nil {
-				p.UV.GroupPython = map[string]pep440.Specifiers{}
-			}
-			p.UV.GroupPython[name] = r.specifiers(python, append(place, "requires-python")...)
-		}
-	}
-	p.UV.DefaultGroups = r.defaultGroups(w.DefaultGroups, p)
 }
 
 // defaultGroups reads a list of groups, each defined but for "dev", or "all".

@@ -70,6 +70,7 @@ func TestRead(t *testing.T) {
 		"dev":       texts(p.DependencyGroups["dev"]),
 		"test":      texts(p.DependencyGroups["test"]),
 		"groups":    len(p.DependencyGroups),
+		"includes":  p.GroupIncludes,
 		"package":   *p.UV.Package,
 		"defaults":  p.UV.DefaultGroups,
 		"workspace": *p.UV.Workspace,
@@ -86,8 +87,11 @@ func TestRead(t *testing.T) {
 		"extra":     []string{"x ; python_version < '3.12'"},
 		"scripts":   map[string]string{"serve": "pkg.main:run"},
 		"build":     true,
-		"dev":       []string{"ruff", "pytest", "ruff", "debug", "legacy"},
-		"test":      []string{"ruff", "pytest"},
+		"dev": []string{
+			"ruff ; python_full_version >= '3.12'", "pytest ; python_full_version >= '3.12'", "ruff", "debug", "legacy",
+		},
+		"test":      []string{"ruff ; python_full_version >= '3.12'", "pytest ; python_full_version >= '3.12'"},
+		"includes":  map[string][]string{"test": {"lint"}, "dev": {"test", "lint"}},
 		"groups":    3,
 		"package":   false,
 		"defaults":  pyproject.DefaultGroups{Set: true, Names: []string{"dev", "test"}},
@@ -181,6 +185,7 @@ func TestReadManyIncludes(t *testing.T) {
 // FuzzRead wants every input to be read or refused as a usage error, and names to be normalised in what is read.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(full))
+	f.Add([]byte(uvKeys))
 	f.Add([]byte("[dependency-groups]\na = [{ include-group = \"b\" }]\nb = [{ include-group = \"a\" }]\n"))
 	f.Add([]byte("project.name = \"a\"\nproject.dynamic = [\"version\"]\n[tool]\nuv = { default-groups = \"all\" }"))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -1,0 +1,261 @@
+package pyproject
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"vpk/internal/fault"
+	"vpk/lockfile/pep440"
+	"vpk/lockfile/pep508"
+	"vpk/lockfile/tomlpos"
+)
+
+type uvWire struct {
+	DefaultGroups any   `toml:"default-groups"`
+	Package       *bool `toml:"package"`
+	Managed       *bool `toml:"managed"`
+	Workspace     *struct {
+		Members []string `toml:"members"`
+		Exclude []string `toml:"exclude"`
+	} `toml:"workspace"`
+	DevDependencies  []string `toml:"dev-dependencies"`
+	DependencyGroups map[string]struct {
+		RequiresPython string `toml:"requires-python"`
+	} `toml:"dependency-groups"`
+	Sources              map[string]any        `toml:"sources"`
+	Environments         any                   `toml:"environments"`
+	RequiredEnvironments any                   `toml:"required-environments"`
+	Conflicts            [][]map[string]string `toml:"conflicts"`
+	Constraints          []string              `toml:"constraint-dependencies"`
+	Overrides            []string              `toml:"override-dependencies"`
+	BuildConstraints     []string              `toml:"build-constraint-dependencies"`
+	Excludes             []string              `toml:"exclude-dependencies"`
+	settingsWire
+}
+
+// settingsWire is the keys that a uv.toml may hold as well.
+type settingsWire struct {
+	Resolution          string         `toml:"resolution"`
+	Prerelease          string         `toml:"prerelease"`
+	ForkStrategy        string         `toml:"fork-strategy"`
+	ExcludeNewer        any            `toml:"exclude-newer"`
+	ExcludeNewerPackage map[string]any `toml:"exclude-newer-package"`
+	Index               []struct {
+		Name    string `toml:"name"`
+		URL     string `toml:"url"`
+		Default bool   `toml:"default"`
+	} `toml:"index"`
+	IndexURL           string   `toml:"index-url"`
+	ExtraIndexURL      []string `toml:"extra-index-url"`
+	FindLinks          []string `toml:"find-links"`
+	NoIndex            bool     `toml:"no-index"`
+	NoSources          bool     `toml:"no-sources"`
+	DependencyMetadata []struct {
+		Name           string   `toml:"name"`
+		Version        string   `toml:"version"`
+		RequiresDist   []string `toml:"requires-dist"`
+		RequiresPython string   `toml:"requires-python"`
+		ProvidesExtras []string `toml:"provides-extras"`
+		ProvidesExtra  []string `toml:"provides-extra"`
+	} `toml:"dependency-metadata"`
+}
+
+// ReadSettings reads a uv.toml. What is there replaces all Settings of the pyproject.toml beside it (spec §5). Errors
+// are as of Read.
+func ReadSettings(data []byte, filename string) (Settings, error) {
+	var w settingsWire
+	if err := tomlpos.Decode(data, filename, &w); err != nil {
+		return Settings{}, fault.Wrap(fault.Usage, "", err)
+	}
+	r := reader{}
+	settings := r.settings(&w)
+	if err := r.err(filename, data); err != nil {
+		return Settings{}, fault.Wrap(fault.Usage, "", err)
+	}
+	return settings, nil
+}
+
+func (r *reader) uv(w *uvWire, p *Project) {
+	in := []any{"tool", "uv"}
+	at := func(steps ...any) []any { return slices.Concat(in, steps) }
+	u := &p.UV
+	u.Package, u.Managed = w.Package, w.Managed
+	if w.Workspace != nil {
+		u.Workspace = &Workspace{Members: w.Workspace.Members, Exclude: w.Workspace.Exclude}
+	}
+	u.DefaultGroups = r.defaultGroups(w.DefaultGroups, p)
+	u.Sources = r.sources(w.Sources, at("sources"))
+	u.Environments = r.environments(w.Environments, at("environments"))
+	u.RequiredEnvironments = r.environments(w.RequiredEnvironments, at("required-environments"))
+	for i, set := range w.Conflicts {
+		u.Conflicts = append(u.Conflicts, r.conflict(set, at("conflicts", i)))
+	}
+	u.Constraints = r.requirements(w.Constraints, at("constraint-dependencies")...)
+	u.Overrides = r.requirements(w.Overrides, at("override-dependencies")...)
+	u.BuildConstraints = r.requirements(w.BuildConstraints, at("build-constraint-dependencies")...)
+	u.Excludes = r.names(w.Excludes, at("exclude-dependencies")...)
+	u.Settings = r.settings(&w.settingsWire, in...)
+}
+
+// groupPython reads [tool.uv.dependency-groups].
+func (r *reader) groupPython(w *uvWire, g *grouping) map[string]pep440.Specifiers {
+	var python map[string]pep440.Specifiers
+	for _, key := range slices.Sorted(maps.Keys(w.DependencyGroups)) {
+		place := []any{"tool", "uv", "dependency-groups", key}
+		name := r.name(key, place...)
+		if _, ok := g.items[name]; !ok && name != "" {
+			r.add(fmt.Errorf("group %q is not defined in [dependency-groups]", name), place...)
+		}
+		if text := w.DependencyGroups[key].RequiresPython; text != "" {
+			if python == nil {
+				python = map[string]pep440.Specifiers{}
+			}
+			python[name] = r.specifiers(text, append(place, "requires-python")...)
+		}
+	}
+	return python
+}
+
+// environments reads a marker or a list of them.
+func (r *reader) environments(w any, place []any) []pep508.Marker {
+	var markers []pep508.Marker
+	list, ok := w.([]any)
+	if !ok && w != nil {
+		list = []any{w}
+	}
+	for i, item := range list {
+		place := place
+		if ok {
+			place = slices.Concat(place, []any{i})
+		}
+		text, isText := item.(string)
+		if !isText {
+			r.add(errors.New("want a marker or a list of them"), place...)
+			continue
+		}
+		markers = append(markers, r.marker(text, place...))
+	}
+	return markers
+}
+
+func (r *reader) conflict(w []map[string]string, place []any) []ConflictItem {
+	items := make([]ConflictItem, len(w))
+	for i, item := range w {
+		place := slices.Concat(place, []any{i})
+		for _, key := range slices.Sorted(maps.Keys(item)) {
+			name := r.name(item[key], append(place, key)...)
+			switch key {
+			case "package":
+				items[i].Package = name
+			case "extra":
+				items[i].Extra = name
+			case "group":
+				items[i].Group = name
+			default:
+				r.add(fmt.Errorf("unknown key %q in a conflict", key), append(place, key)...)
+			}
+		}
+		if items[i] == (ConflictItem{}) || items[i].Extra != "" && items[i].Group != "" {
+			r.add(errors.New("a conflict names a package, an extra or a group, and not both an extra and a group"), place...)
+		}
+	}
+	if len(items) < 2 {
+		r.add(errors.New("a set of conflicts has two items or more"), place...)
+	}
+	return items
+}
+
+func (r *reader) settings(w *settingsWire, in ...any) Settings {
+	at := func(steps ...any) []any { return slices.Concat(in, steps) }
+	s := Settings{
+		Resolution: w.Resolution, Prerelease: w.Prerelease, ForkStrategy: w.ForkStrategy,
+		ExcludeNewer: r.moment(w.ExcludeNewer, at("exclude-newer")),
+		FindLinks:    w.FindLinks, NoIndex: w.NoIndex, NoSources: w.NoSources,
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.ExcludeNewerPackage)) {
+		if s.ExcludeNewerPackage == nil {
+			s.ExcludeNewerPackage = map[string]string{}
+		}
+		place := at("exclude-newer-package", key)
+		s.ExcludeNewerPackage[r.name(key, place...)] = r.moment(w.ExcludeNewerPackage[key], place)
+	}
+	for i, index := range w.Index {
+		if index.URL == "" {
+			r.add(errors.New("key \"url\" of an index is missing"), at("index", i)...)
+		}
+		s.Indexes = append(s.Indexes, Index{Name: index.Name, URL: index.URL, Default: index.Default})
+	}
+	for _, url := range w.ExtraIndexURL {
+		s.Indexes = append(s.Indexes, Index{URL: url})
+	}
+	if w.IndexURL != "" {
+		s.Indexes = append(s.Indexes, Index{URL: w.IndexURL, Default: true})
+	}
+	for i, d := range w.DependencyMetadata {
+		place := at("dependency-metadata", i)
+		m := DependencyMetadata{
+			Name:           r.name(d.Name, append(place, "name")...),
+			RequiresDist:   r.requirements(d.RequiresDist, append(place, "requires-dist")...),
+			ProvidesExtras: r.names(slices.Concat(d.ProvidesExtras, d.ProvidesExtra), append(place, "provides-extras")...),
+		}
+		if d.Version != "" {
+			var err error
+			if m.Version, err = pep440.Parse(d.Version); err != nil {
+				r.add(err, append(place, "version")...)
+			}
+		}
+		if d.RequiresPython != "" {
+			m.RequiresPython = r.specifiers(d.RequiresPython, append(place, "requires-python")...)
+		}
+		s.DependencyMetadata = append(s.DependencyMetadata, m)
+	}
+	return s
+}
+
+// moment reads a point in time as text: a string, a TOML date or time, or false for none.
+func (r *reader) moment(w any, place []any) string {
+	switch w := w.(type) {
+	case nil:
+		return ""
+	case string:
+		return strings.TrimSpace(w)
+	case bool:
+		if !w {
+			return "false"
+		}
+	case time.Time:
+		return w.Format(time.RFC3339Nano)
+	case fmt.Stringer: // go-toml's local dates
+		return w.String()
+	}
+	r.add(errors.New("want a date, a time or a span"), place...)
+	return ""
+}
+
+func (r *reader) name(s string, place ...any) string {
+	name, err := pep508.ParseName(s)
+	if err != nil {
+		r.add(err, place...)
+	}
+	return name
+}
+
+func (r *reader) names(list []string, place ...any) []string {
+	var names []string
+	for i, s := range list {
+		names = append(names, r.name(s, append(slices.Clip(place), i)...))
+	}
+	return names
+}
+
+func (r *reader) marker(s string, place ...any) pep508.Marker {
+	m, err := pep508.ParseMarker(s)
+	if err != nil {
+		r.add(err, place...)
+	}
+	return m
+}
