@@ -231,11 +231,11 @@ func (s *Store) reindex(ctx context.Context, sum, path string) (*Index, error) {
 
 // index proves an archive; members go through scratch files of the cache where they must be read twice.
 func (s *Store) index(ctx context.Context, file *os.File, size int64) (*Index, error) {
-	dir, err := s.cache.TempDir("members")
+	dir, remove, err := s.cache.TempDir("members")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer func() { _ = remove() }()
 	pass := indexing{archive: file, size: size, slots: s.slots, scratch: func() (*os.File, error) { return os.CreateTemp(dir, "") }}
 	return pass.run(ctx)
 }

@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -108,9 +109,21 @@ func (s *Store) Remove(k Kind, key string) error {
 	return os.RemoveAll(grave)
 }
 
-// TempDir makes a scratch directory on the cache's own file system. The caller removes it.
-func (s *Store) TempDir(prefix string) (string, error) {
-	return os.MkdirTemp(filepath.Join(s.dir, "tmp"), prefix+"-")
+// TempDir makes a scratch directory on the cache's own file system. Until remove is called or the process ends no Sweep
+// takes it away, whatever its time says.
+func (s *Store) TempDir(prefix string) (dir string, remove func() error, err error) {
+	dir, err = os.MkdirTemp(filepath.Join(s.dir, "tmp"), prefix+"-")
+	if err != nil {
+		return "", nil, err
+	}
+	held, err := os.Open(dir)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := syscall.Flock(int(held.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("hold scratch directory: %w", err), held.Close(), os.RemoveAll(dir))
+	}
+	return dir, func() error { return errors.Join(os.RemoveAll(dir), held.Close()) }, nil
 }
 
 // Lock holds a name exclusively among processes and goroutines until unlock is called or the process ends. It is for
@@ -143,11 +156,11 @@ func (s *Store) Directory(ctx context.Context, k Kind, key string, fill func(dir
 	if _, err := os.Lstat(path); err == nil {
 		return path, nil
 	}
-	tmp, err := s.TempDir(k.Name)
+	tmp, remove, err := s.TempDir(k.Name)
 	if err != nil {
 		return "", fmt.Errorf("fill cache directory: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(tmp) }()
+	defer func() { _ = remove() }()
 	root := filepath.Join(tmp, "root")
 	if err := os.Mkdir(root, 0o755); err != nil {
 		return "", fmt.Errorf("fill cache directory: %w", err)
@@ -164,7 +177,8 @@ func (s *Store) Directory(ctx context.Context, k Kind, key string, fill func(dir
 	return path, nil
 }
 
-// Sweep removes scratch files that were last touched before t: what processes that were killed left behind.
+// Sweep removes scratch files that were last touched before t: what processes that were killed left behind. What can't be
+// removed, another user's say, stays.
 func (s *Store) Sweep(before time.Time) error {
 	tmp := filepath.Join(s.dir, "tmp")
 	entries, err := os.ReadDir(tmp)
@@ -173,10 +187,20 @@ func (s *Store) Sweep(before time.Time) error {
 	}
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && info.ModTime().Before(before) {
-			if err := os.RemoveAll(filepath.Join(tmp, e.Name())); err != nil {
-				return fmt.Errorf("sweep cache: %w", err)
-			}
+			sweep(filepath.Join(tmp, e.Name()))
 		}
 	}
 	return nil
+}
+
+// sweep removes what nobody holds.
+func sweep(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		_ = os.RemoveAll(path)
+	}
 }

@@ -159,20 +159,37 @@ func TestLockHonoursContext(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	s := open(t)
-	dir, err := s.TempDir("x")
+	now := time.Now()
+	gone := func(path string) bool {
+		_, err := os.Lstat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	// What a process that was killed leaves is held by nobody.
+	left := filepath.Join(s.Dir(), "tmp", "left")
+	if err := errors.Join(os.MkdirAll(filepath.Join(left, "a"), 0o755), os.WriteFile(left+".file", nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	held, remove, err := s.TempDir("held")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Sweep(time.Now().Add(-time.Hour)); err != nil {
+	// An image that is unpacked there may give the directory any time.
+	if err := os.Chtimes(held, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Error("a fresh scratch directory was swept")
-	}
-	if err := s.Sweep(time.Now().Add(time.Hour)); err != nil {
+	if err := s.Sweep(now.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("an old scratch directory was kept")
+	if gone(left) || gone(left+".file") || gone(held) {
+		t.Error("fresh scratch was swept")
+	}
+	if err := s.Sweep(now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if !gone(left) || !gone(left+".file") || gone(held) {
+		t.Errorf("left: %v, %v, held: %v", !gone(left), !gone(left+".file"), !gone(held))
+	}
+	if err := remove(); err != nil || !gone(held) {
+		t.Errorf("remove: %v", err)
 	}
 }

@@ -54,11 +54,11 @@ func Run(ctx context.Context, s *Sources, o RunOptions) (err error) {
 	if err != nil {
 		return fault.Wrap(fault.Base, "", fmt.Errorf("read image: %w", err))
 	}
-	root, err := s.cache.TempDir("run")
+	root, remove, err := s.cache.TempDir("run")
 	if err != nil {
 		return fault.Wrap(fault.Delivery, "", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	if err := base.UnpackImage(ctx, img, root); err != nil {
 		return err
 	}
