@@ -14,6 +14,7 @@ package peer
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -64,6 +65,21 @@ func UV(t testing.TB) string {
 		Missing(t, "%s is %q, and uv %s is what is compared with", uv, said, uvVersion)
 	}
 	return uv
+}
+
+// Lock has uv resolve the project in a directory, without an index and the user's configuration, and returns the uv.lock that
+// it writes there. Settings of [tool.uv] that are uv's and not the project's have to be flags.
+func Lock(t testing.TB, dir string, flags ...string) []byte {
+	t.Helper()
+	args := []string{"lock", "--offline", "--no-cache", "--no-config", "--no-index", "--python", Python(t)}
+	cmd := exec.CommandContext(t.Context(), UV(t), append(args, flags...)...)
+	cmd.Dir = dir
+	Output(t, cmd)
+	lock, err := os.ReadFile(filepath.Join(dir, "uv.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lock
 }
 
 // Docker is Docker's command line, with an engine behind it.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,14 +29,7 @@ func lockOf(t *testing.T, python string, lines ...string) (lock struct {
 	if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(project), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), peer.UV(t), "lock", "--offline", "--no-cache", "--no-config", "--python", peer.Python(t))
-	cmd.Dir = dir
-	peer.Output(t, cmd)
-	text, err := os.ReadFile(filepath.Join(dir, "uv.lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := toml.Unmarshal(text, &lock); err != nil {
+	if err := toml.Unmarshal(peer.Lock(t, dir), &lock); err != nil {
 		t.Fatal(err)
 	}
 	return lock

@@ -1,7 +1,6 @@
 package pep508
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"vpk/internal/peer"
 	"vpk/internal/testwheel"
@@ -109,7 +106,6 @@ func TestEvaluatesLikeUV(t *testing.T) {
 // have to survive reading and printing byte by byte, and to mean what the
 // original does.
 func TestReadsWhatUVWrites(t *testing.T) {
-	uv, python := peer.UV(t), peer.Python(t)
 	count := 500
 	if peer.InFull() {
 		count = 20000
@@ -121,30 +117,7 @@ func TestReadsWhatUVWrites(t *testing.T) {
 		markers[i] = randomLockable(r, 2, true)
 		constraints[i] = fmt.Sprintf("c%d>=1 ; %s", i, markers[i])
 	}
-	list, err := json.Marshal(constraints)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	project := fmt.Sprintf("[project]\nname = \"project\"\nversion = \"1\"\nrequires-python = \">=3.8\"\n[tool.uv]\npackage = false\nconstraint-dependencies = %s\n", list)
-	if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(project), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(uv, "lock", "--offline", "--no-cache", "--python", python)
-	cmd.Dir = dir
-	peer.Output(t, cmd)
-	text, err := os.ReadFile(filepath.Join(dir, "uv.lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lock struct {
-		Manifest struct {
-			Constraints []struct{ Name, Marker string }
-		}
-	}
-	if err := toml.Unmarshal(text, &lock); err != nil {
-		t.Fatal(err)
-	}
+	lock := lockOf(t, ">=3.8", tomlList(t, "constraint-dependencies", constraints))
 	written := map[string]string{}
 	for _, c := range lock.Manifest.Constraints {
 		written[c.Name] = c.Marker
