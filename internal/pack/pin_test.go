@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -79,9 +80,17 @@ func TestUser(t *testing.T) {
 			t.Errorf("user(%q) = %d, %d, %v, want %v", text, uid, gid, err, want)
 		}
 	}
-	for _, text := range []string{"nobody", "nonroot:staff", ":1"} {
+	for _, text := range []string{"nobody", "nonroot:staff", ":1", "-1", "-1:0", "0:-1"} {
 		if _, _, err := user(text, root); err == nil {
 			t.Errorf("user(%q) was accepted", text)
 		}
+	}
+	// A link leads nowhere outside of the image.
+	hostile := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(hostile, "etc"), 0o755), os.Symlink("/dev/zero", filepath.Join(hostile, "etc/passwd"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := user("nonroot", hostile); err == nil {
+		t.Error("passwd was read through a link of the image")
 	}
 }

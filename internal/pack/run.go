@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,15 +149,28 @@ func (o RunOptions) command(c *v1.ConfigFile, root string) (sandbox.Command, err
 	return cmd, err
 }
 
+// maxPasswd bounds an image's passwd, of which those of base images have some kilobytes.
+const maxPasswd = 1 << 20
+
+// readPasswd reads an image's passwd. A link in the image means nothing on this machine.
+func readPasswd(root string) ([]byte, error) {
+	f, err := os.OpenInRoot(root, "etc/passwd")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxPasswd))
+}
+
 // user reads the user of an image: UID[:GID] in numbers, or a name that the image's passwd has.
 func user(s, root string) (uid, gid int, err error) {
 	if s == "" {
 		return 0, 0, nil
 	}
 	name, group, hasGroup := strings.Cut(s, ":")
-	uid, err = strconv.Atoi(name)
+	uid, err = parseID(name)
 	if err != nil || !hasGroup {
-		passwd, readErr := os.ReadFile(filepath.Join(root, "etc/passwd"))
+		passwd, readErr := readPasswd(root)
 		if readErr != nil && err != nil {
 			return 0, 0, fault.New(fault.Usage, "", "run image: user %q: %w", s, readErr)
 		}
@@ -167,8 +179,8 @@ func user(s, root string) (uid, gid int, err error) {
 			if len(f) < 4 || f[0] != name && f[2] != name {
 				continue
 			}
-			u, uerr := strconv.Atoi(f[2])
-			g, gerr := strconv.Atoi(f[3])
+			u, uerr := parseID(f[2])
+			g, gerr := parseID(f[3])
 			if uerr == nil && gerr == nil {
 				uid, gid, err = u, g, nil
 				break
@@ -176,10 +188,16 @@ func user(s, root string) (uid, gid int, err error) {
 		}
 	}
 	if err == nil && hasGroup {
-		gid, err = strconv.Atoi(group)
+		gid, err = parseID(group)
 	}
 	if err != nil {
 		return 0, 0, fault.New(fault.Usage, "set user to UID:GID", "run image: user %q is not known in the image", s)
 	}
 	return uid, gid, nil
+}
+
+// parseID reads the number of a user or group.
+func parseID(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	return int(n), err
 }
