@@ -3,6 +3,7 @@ package pack
 import (
 	"context"
 
+	"vpk/internal/transport"
 	"vpk/lockfile"
 	"vpk/wheel/tag"
 )
@@ -61,7 +62,7 @@ func Plan(ctx context.Context, s *Sources, o Options) (*PlanReport, error) {
 	return &PlanReport{Target: b.Facts.Target.String(), Packages: packages(selection)}, nil
 }
 
-// packages reports a selection.
+// packages reports a selection. A report goes to logs: of a URL it has nothing that could be a secret.
 func packages(s *lockfile.Selection) []Package {
 	list := make([]Package, len(s.Packages))
 	for i, p := range s.Packages {
@@ -70,7 +71,7 @@ func packages(s *lockfile.Selection) []Package {
 			Version: p.Package.Version.String(),
 			Source:  string(p.Package.Source.Kind),
 			File:    p.Wheel.Filename.String(),
-			URL:     p.Wheel.URL,
+			URL:     transport.Redact(p.Wheel.URL),
 			Size:    p.Wheel.Size,
 			Hashes:  []string{},
 		}
