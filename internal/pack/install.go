@@ -48,7 +48,7 @@ func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *l
 	refs := make([]wheel.Ref, len(selection.Packages))
 	for i, p := range selection.Packages {
 		refs[i] = wheel.Ref{
-			Filename: p.Wheel.Filename, URL: p.Wheel.URL, Path: p.Wheel.Path, Hash: wheel.Hash(p.Wheel.Hash), Size: p.Wheel.Size,
+			Filename: p.Wheel.Filename, URL: p.Wheel.URL, Path: p.Wheel.Path, Hash: wheel.Hash(p.Wheel.Hash), Size: max(0, p.Wheel.Size),
 		}
 	}
 	if err := s.wheels.Available(refs...); err != nil {

@@ -1,9 +1,11 @@
 package pack
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -173,5 +175,40 @@ func TestProjectChangeLeavesDependenciesAlone(t *testing.T) {
 	after := packed(t, cache, dir, base, time.Unix(0, 0))
 	if before.Layers[0].Digest != after.Layers[0].Digest || before.Layers[1].Digest == after.Layers[1].Digest {
 		t.Errorf("layers before %v, after %v", before.Layers, after.Layers)
+	}
+}
+
+// A lock of an index that tells no sizes has none, which is nothing to remark on.
+func TestLockWithoutSizes(t *testing.T) {
+	dir := demo(t, t.TempDir(), "")
+	name := filepath.Join(dir, "uv.lock")
+	lock, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, regexp.MustCompile(`, size = \d+`).ReplaceAll(lock, nil), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ReadProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	s, err := OpenSources(SourceOptions{CacheDir: t.TempDir(), Timeout: 10 * time.Second, Reporter: progress.NewPlain(&said, false, false)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := Pack(t.Context(), s, Options{
+		Project: p, Base: fakeBase(t), Arch: "amd64",
+		Deliveries: Deliveries{Outputs: []layer.Output{{Form: layer.FormOCIArchive, Path: filepath.Join(t.TempDir(), "image.tar")}}},
+	})
+	if err != nil || said.Len() > 0 {
+		t.Fatalf("%v: %s", err, &said)
+	}
+	for _, p := range r.Packages {
+		if p.Size != 0 {
+			t.Errorf("%s has %d bytes", p.Name, p.Size)
+		}
 	}
 }

@@ -41,7 +41,7 @@ type Package struct {
 	Source  string   `json:"source"`
 	File    string   `json:"file"`
 	URL     string   `json:"url,omitempty"`
-	Size    int64    `json:"size"`
+	Size    int64    `json:"size"` // 0 where the lock does not say
 	Hashes  []string `json:"hashes"`
 	// Cached says that nothing was downloaded for it; only a pack knows.
 	Cached bool `json:"cached,omitempty"`

@@ -72,7 +72,7 @@ func packages(s *lockfile.Selection) []Package {
 			Source:  string(p.Package.Source.Kind),
 			File:    p.Wheel.Filename.String(),
 			URL:     transport.Redact(p.Wheel.URL),
-			Size:    p.Wheel.Size,
+			Size:    max(0, p.Wheel.Size),
 			Hashes:  []string{},
 		}
 		if h := p.Wheel.Hash.String(); h != "" {
