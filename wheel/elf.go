@@ -44,11 +44,14 @@ type elfFile struct {
 	r       io.ReaderAt
 	loads   []elf.Prog64
 	strings uint64 // address of the string table
+	// left is how long all further facts may be together. They are as long as the file at first: a real file says nothing
+	// twice, a hostile one could say the longest string of all in every word.
+	left int64
 }
 
-// readELF gives nil for what is not a well-formed ELF file; of one that is not 64-bit and little-endian, which no target
+// readELF reads a file of a size. It gives nil for what is not a well-formed ELF file; of one that is not 64-bit and little-endian, which no target
 // of vpk can load, only the machine.
-func readELF(r io.ReaderAt) *ELF {
+func readELF(r io.ReaderAt, size int64) *ELF {
 	ident := make([]byte, elf.EI_NIDENT+4)
 	if readAt(r, ident, 0) != nil || string(ident[:4]) != elf.ELFMAG {
 		return nil
@@ -61,7 +64,7 @@ func readELF(r io.ReaderAt) *ELF {
 	if elf.Class(ident[elf.EI_CLASS]) != elf.ELFCLASS64 || order == binary.BigEndian {
 		return facts
 	}
-	f := &elfFile{r: r}
+	f := &elfFile{r: r, left: size}
 	if err := f.read(facts); err != nil {
 		return nil
 	}
@@ -105,6 +108,11 @@ func (f *elfFile) read(facts *ELF) error {
 			}
 			switch tag {
 			case elf.DT_NEEDED:
+				for _, v := range versions[s] {
+					if err := f.spend(v); err != nil {
+						return err
+					}
+				}
 				facts.Needed = append(facts.Needed, Library{Name: s, Versions: versions[s]})
 			case elf.DT_SONAME:
 				facts.Soname = s
@@ -219,10 +227,18 @@ func (f *elfFile) string(offset uint64) (string, error) {
 			return "", err
 		}
 		if end := bytes.IndexByte(s[:k], 0); end >= 0 {
-			return string(s[:end]), nil
+			return string(s[:end]), f.spend(string(s[:end]))
 		}
 	}
 	return "", errELF
+}
+
+// spend takes a string, with its end, off what is left.
+func (f *elfFile) spend(s string) error {
+	if f.left -= int64(len(s)) + 1; f.left < 0 {
+		return errELF
+	}
+	return nil
 }
 
 // place is where in the file an address is loaded from.

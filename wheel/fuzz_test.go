@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,25 +96,31 @@ func FuzzReadELF(f *testing.F) {
 		{Name: "libc.so.6", Versions: []string{"GLIBC_2.17", "GLIBC_2.4"}}, {Name: "libm.so.6", Versions: []string{"GLIBC_2.29"}},
 	}}.String()))
 	f.Add([]byte("\x7fELF\x01\x02 32-bit, big-endian"))
+	// The same long name, and the same versions, again and again.
+	said := testwheel.ELF{Machine: 62, Needed: slices.Repeat([]testwheel.NeededLibrary{
+		{Name: "same", Versions: slices.Repeat([]string{strings.Repeat("v", 100)}, 20)},
+	}, 20)}.String()
+	f.Add([]byte(said))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		facts := readELF(bytes.NewReader(file))
+		facts := readELF(bytes.NewReader(file), int64(len(file)))
 		if facts == nil {
 			return
 		}
 		all := append([]string{facts.Soname}, facts.RunPath...)
-		versions := 0
+		versions, length := 0, 0
 		for _, lib := range facts.Needed {
 			all = append(all, lib.Name)
 			all = append(all, lib.Versions...)
 			versions += len(lib.Versions)
 		}
 		for _, s := range all {
+			length += len(s)
 			if len(s) > maxString || strings.Contains(s, "\x00") || !bytes.Contains(file, []byte(s+"\x00")) && s != "" {
 				t.Fatalf("fact %q", s)
 			}
 		}
-		if versions > maxVersions*len(facts.Needed) {
-			t.Fatalf("%d versions", versions)
+		if versions > maxVersions*len(facts.Needed) || length > len(file) {
+			t.Fatalf("%d versions, %d bytes of facts in a file of %d", versions, length, len(file))
 		}
 	})
 }

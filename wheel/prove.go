@@ -210,7 +210,7 @@ func (p *proof) elf() *ELF {
 	if p.file == nil {
 		return nil
 	}
-	return readELF(p.file)
+	return readELF(p.file, p.claim.size)
 }
 
 func (p *proof) close() {

@@ -385,7 +385,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 }
 
 func TestConcurrentFetchesShareADownload(t *testing.T) {
-	f, b := newFixture(t, transport.Options{}), sample()
+	f, b := newFixture(t, transport.Options{ReadTimeout: time.Minute}), sample()
 	ref := f.serve(t, b)
 	f.server.Spoil(b.Filename(), testwheel.Fault{Slow: 100 * time.Microsecond})
 	var wg sync.WaitGroup
