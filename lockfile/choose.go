@@ -9,10 +9,10 @@ import (
 	"vpk/wheel/tag"
 )
 
-// chooseWheels gives each node its best wheel (spec §2.6). All nodes that have none are named at once.
-func (g *graph) chooseWheels(nodes []*node, target tag.Target) ([]*Wheel, error) {
+// chooseWheels gives each node its best wheel (spec §2.6) and where it is. All nodes that have none are named at once.
+func chooseWheels(nodes []*node, target tag.Target) ([]Selected, error) {
 	tags := tag.NewTags(target)
-	wheels := make([]*Wheel, len(nodes))
+	selected := make([]Selected, len(nodes))
 	var sources, misses []string
 	for i, n := range nodes {
 		if why := unsupported(n.pkg); why != "" {
@@ -28,14 +28,14 @@ func (g *graph) chooseWheels(nodes []*node, target tag.Target) ([]*Wheel, error)
 			misses = append(misses, fmt.Sprintf("  %s: %s%s", n.pkg, mismatch(tags.Mismatch(names...), target), n.because()))
 			continue
 		}
-		wheels[i] = &n.pkg.Wheels[best]
-		if !isRemote(wheels[i].URL) {
-			sources = append(sources, fmt.Sprintf("  %s: it is in an index on this machine: use one that answers over HTTP%s",
-				n.pkg, n.because()))
+		s := &selected[i]
+		s.Package, s.Wheel = n.pkg, &n.pkg.Wheels[best]
+		if err := s.locate(); err != nil {
+			sources = append(sources, fmt.Sprintf("  %s: %v%s", n.pkg, err, n.because()))
 		}
 	}
-	return wheels, errors.Join(
-		packageError(sources, "only wheels from an index can be put in an image", "sources that can't be installed"),
+	return selected, errors.Join(
+		packageError(sources, "vpk installs wheels and builds nothing", "sources that can't be installed"),
 		packageError(misses, "have these packages build and publish such wheels, choose other versions or another base image",
 			fmt.Sprintf("no wheel for %s", target)),
 	)
@@ -48,29 +48,31 @@ func packageError(lines []string, hint, title string) error {
 	return fault.New(fault.Package, hint, "%s:\n%s", title, strings.Join(lines, "\n"))
 }
 
-// unsupported says what to do about a package that is no wheel from an index; empty for one that may be.
+// unsupported says what to do about a package that would have to be built; empty for one that has wheels.
 func unsupported(p *Package) string {
+	const build = "build a wheel of it (`uv build --wheel`) and depend on that"
 	switch p.Source.Kind {
-	case Registry:
+	case Git:
+		return "its source is git: depend on a release with a wheel, or " + build
+	case Registry, URL, Path:
 		if len(p.Wheels) > 0 {
 			return ""
 		}
-		if p.Sdist == nil {
-			return "the lock has no file of it"
+	default:
+		if p.Source.IsRoot() {
+			return "the project is a package (editable): set `package = false` in [tool.uv] and run `uv lock` to pack it as plain files"
 		}
-		return "it has only a source distribution: choose a version with wheels, or build one and publish it"
-	case Git:
-		return "its source is git: depend on a release with a wheel"
-	case URL:
-		return "its source is a URL: depend on it through an index"
-	case Path:
-		return "its source is a file (" + p.Source.Location + "): depend on it through an index"
+		return fmt.Sprintf("its source is a directory (%s %s): %s", p.Source.Kind, p.Source.Location, build)
 	}
-	if p.Source.IsRoot() {
-		return "the project is a package (editable): set `package = false` in [tool.uv] and run `uv lock` to pack it as plain files"
+	switch {
+	case p.Source.Kind == URL:
+		return "its source is a source distribution at a URL: depend on a release with a wheel, or " + build
+	case p.Source.Kind == Path:
+		return fmt.Sprintf("its source is a source distribution (%s): %s", p.Source.Location, build)
+	case p.Sdist == nil:
+		return "the lock has no file of it"
 	}
-	return fmt.Sprintf("its source is a directory (%s %s): build a wheel of it and depend on that through an index",
-		p.Source.Kind, p.Source.Location)
+	return "it has only a source distribution: choose a version with wheels, or build one and publish it"
 }
 
 // mismatch says how close the wheels came.
@@ -96,12 +98,20 @@ func (n *node) because() string {
 	for direct.via.via != nil {
 		direct = direct.via
 	}
-	switch root := direct.via.pkg.Name; {
+	switch {
 	case direct == n:
-		return fmt.Sprintf(" (required by %q)", root)
+		return fmt.Sprintf(" (required by %s)", direct.via.who())
 	case direct == n.via:
-		return fmt.Sprintf(" (required by %q)", direct.pkg.Name)
+		return fmt.Sprintf(" (required by %s)", direct.who())
 	default:
-		return fmt.Sprintf(" (required by %q, through %q)", n.via.pkg.Name, direct.pkg.Name)
+		return fmt.Sprintf(" (required by %s, through %s)", n.via.who(), direct.who())
 	}
+}
+
+// who names a node that requires another.
+func (n *node) who() string {
+	if n.root && n.pkg.Name == "." {
+		return "the workspace"
+	}
+	return fmt.Sprintf("%q", n.pkg.Name)
 }

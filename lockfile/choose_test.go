@@ -17,7 +17,7 @@ const demoHead = head + "@demo virtual\ndependencies = "
 // TestSelectNamesAllPackages wants each package that cannot be installed, with what is wrong and who wants it.
 func TestSelectNamesAllPackages(t *testing.T) {
 	text := expandLock(demoHead + `[
-    { name = "abi" }, { name = "archive" }, { name = "dir" }, { name = "fine" }, { name = "local" }, { name = "nothing" },
+    { name = "abi" }, { name = "archive" }, { name = "dir" }, { name = "fine" }, { name = "local" }, { name = "nothing" }, { name = "odd" },
     { name = "repo" }, { name = "source" },
 ]
 @abi 1.0 cp311-cp311t-manylinux_2_17_x86_64 cp311-cp311d-win_amd64
@@ -46,6 +46,11 @@ version = "1.0"
 source = { registry = "../links" }
 wheels = [{ path = "local-1.0-py3-none-any.whl" }]
 [[package]]
+name = "odd"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+wheels = [{ url = "ftp://files.example/odd-1.0-py3-none-any.whl" }]
+[[package]]
 name = "nothing"
 version = "1.0"
 source = { registry = "https://index.example/simple" }
@@ -65,12 +70,12 @@ sdist = { url = "https://index.example/source-1.0.tar.gz" }
 		t.Fatalf("kind %d, hints %q of %v", fault.KindOf(err), fault.Hints(err), err)
 	}
 	want := `sources that can't be installed:
-  archive 1.0: its source is a URL: depend on it through an index (required by "demo")
-  dir: its source is a directory (editable ../dir): build a wheel of it and depend on that through an index (required by "demo")
-  file 1.0: its source is a file (file-1.0.tar.gz): depend on it through an index (required by "repo")
-  local 1.0: it is in an index on this machine: use one that answers over HTTP (required by "demo")
+  archive 1.0: its source is a source distribution at a URL: depend on a release with a wheel, or build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "demo")
+  dir: its source is a directory (editable ../dir): build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "demo")
+  file 1.0: its source is a source distribution (file-1.0.tar.gz): build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "repo")
   nothing 1.0: the lock has no file of it (required by "demo")
-  repo 1.0: its source is git: depend on a release with a wheel (required by "demo")
+  odd 1.0: the address of its wheel is neither http, https nor a file of this machine (required by "demo")
+  repo 1.0: its source is git: depend on a release with a wheel, or build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "demo")
   source 1.0: it has only a source distribution: choose a version with wheels, or build one and publish it (required by "demo")
 no wheel for CPython 3.11.0 on manylinux_2_36_x86_64:
   abi 1.0: wants ABI tag cp311, abi3 or none, its wheels have cp311d, cp311t (required by "demo")
@@ -95,36 +100,9 @@ func TestSelectPackagedProject(t *testing.T) {
 		"excluded":    {NoInstall: []string{"Demo"}},
 	} {
 		s, err := lockfile.Select(lock, target, r)
-		if err != nil || len(s.Packages) != 0 || s.RootVirtual || s.Root != "demo" {
+		if err != nil || len(s.Packages) != 0 || len(s.Roots) != 1 || s.Roots[0].Name != "demo" {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
-	}
-}
-
-func TestSelectRoot(t *testing.T) {
-	members := head + "[manifest]\nmembers = [\"a\", \"b\"]\n" +
-		"[[package]]\nname = \"a\"\nsource = { virtual = \"a\" }\n[[package]]\nname = \"b\"\nsource = { virtual = \"b\" }\n"
-	cases := map[string]struct {
-		text, name, want string
-		kind             fault.Kind
-	}{
-		"no root":    {members, "", "uv.lock has no project at its root", fault.Usage},
-		"not there":  {members, "c", `uv.lock has no package "c"`, fault.Lock},
-		"ambiguous":  {expandLock(head + "@a 1.0\n@a 2.0\n"), "a", `uv.lock has 2 packages named "a"`, fault.Lock},
-		"normalised": {members, "A", "", 0},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			s, err := lockfile.Select(mustParse(t, c.text), testTarget("3.11", tag.X8664), lockfile.Request{Package: c.name})
-			switch {
-			case c.want == "":
-				if err != nil || s.Root != "a" {
-					t.Errorf("got %+v, %v", s, err)
-				}
-			case fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.want):
-				t.Errorf("got %v (kind %d)", err, fault.KindOf(err))
-			}
-		})
 	}
 }
 

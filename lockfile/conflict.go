@@ -9,7 +9,8 @@ import (
 )
 
 // checkConflicts refuses a request that itself asks for two items of a conflict (spec §2.1, 2). A conflict counts for the
-// root and for the workspace members that it reaches, whatever the markers say.
+// roots and for the workspace members that they reach, whatever the markers say. (Where the single project of a lock is
+// asked for as all packages, uv checks nothing and may install both.)
 func (g *graph) checkConflicts() error {
 	if len(g.lock.Conflicts) == 0 {
 		return nil
@@ -39,14 +40,17 @@ func (g *graph) wants(item ConflictItem) bool {
 	return g.prod
 }
 
-// reachedMembers are the root and the workspace members that some edge leads to from what is wanted of the root.
+// reachedMembers are the roots and the workspace members that some edge leads to from what is wanted of the roots.
 func (g *graph) reachedMembers() nameSet {
 	w := newWalk()
-	g.pushRoot(&w)
-	for _, group := range g.rootGroups() {
-		w.followAll(g.root.DevDependencies[group])
+	reached := nameSet{}
+	for _, root := range g.at.roots {
+		reached[root.Name] = true
+		g.pushRoot(&w, root)
+		for _, group := range g.groupsOf(root) {
+			w.followAll(root.DevDependencies[group])
+		}
 	}
-	reached := nameSet{g.root.Name: true}
 	for i := 0; i < len(w.queue); i++ {
 		s := w.queue[i]
 		if slices.Contains(g.lock.Manifest.Members, s.pkg.Name) {

@@ -3,6 +3,7 @@ package lockfile_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"vpk/internal/fault"
@@ -40,7 +41,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		for _, r := range []lockfile.Request{{}, {AllExtras: true, AllGroups: true}, {OnlyDev: true, NoInstall: []string{"a"}}} {
+		for _, r := range []lockfile.Request{{}, {AllExtras: true, AllGroups: true}, {OnlyDev: true, NoInstall: []string{"a"}}, {AllPackages: true}} {
 			s, err := lockfile.Select(lock, target, r)
 			if err != nil {
 				continue
@@ -51,8 +52,8 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("selected twice: %s and then %v, %v", s.Digest(), again, err)
 			}
 			for i, p := range s.Packages {
-				if p.Wheel == nil || len(p.RequiredBy) == 0 {
-					t.Fatalf("%s: wheel %v, required by %q", p.Package, p.Wheel, p.RequiredBy)
+				if p.Wheel == nil || len(p.RequiredBy) == 0 && !slices.Contains(s.Roots, p.Package) || (p.URL == "") == (p.Path == "") {
+					t.Fatalf("%s: wheel %v at %q or %q, required by %q", p.Package, p.Wheel, p.URL, p.Path, p.RequiredBy)
 				}
 				if i > 0 && s.Packages[i-1].Package.Name >= p.Package.Name {
 					t.Fatalf("%s comes after %s", p.Package, s.Packages[i-1].Package)

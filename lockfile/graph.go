@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"vpk/internal/fault"
 	"vpk/lockfile/pep508"
 )
 
@@ -12,7 +13,7 @@ import (
 type graph struct {
 	lock *Lock
 	env  pep508.Environment
-	root *Package
+	at   goal
 	// prod, wantsExtra and wantsGroup are what the request says.
 	prod                   bool
 	wantsExtra, wantsGroup func(string) bool
@@ -24,7 +25,9 @@ type graph struct {
 
 	nodes []*node
 	byPkg map[*Package]*node
-	walk  walk
+	// top stands for the workspace's root where that is no project; nil until something is reached from it.
+	top  *node
+	walk walk
 }
 
 // node is a package that was reached.
@@ -36,8 +39,9 @@ type node struct {
 	install bool
 	// parents depend on the node, children the other way round; each edge once an extra of the parent.
 	parents, children []*node
-	// via is the parent that reached the node first, nil for the root.
-	via *node
+	// via is the parent that reached the node first, nil for a root.
+	via  *node
+	root bool
 }
 
 // walk is a queue of the steps of a breadth-first search, each once.
@@ -78,68 +82,128 @@ func (w *walk) follow(d *Dependency) {
 	}
 }
 
-func newGraph(lock *Lock, env pep508.Environment, root *Package, req Request) *graph {
+func newGraph(lock *Lock, env pep508.Environment, at goal, req Request) *graph {
 	g := &graph{
-		lock: lock, env: env, root: root, prod: req.prod(), wantsExtra: req.extras(), wantsGroup: req.groups(),
+		lock: lock, env: env, at: at, prod: req.prod(), wantsExtra: req.extras(), wantsGroup: req.groups(),
 		active: nameSet{}, byPkg: map[*Package]*node{}, walk: newWalk(),
 	}
 	if len(lock.Conflicts) == 0 {
 		return g
 	}
-	if g.prod {
-		g.active[syntheticProject(root.Name)] = true
-		for _, extra := range g.rootExtras() {
-			g.activate(root.Name, extra)
+	for _, root := range at.roots {
+		if g.prod {
+			g.active[syntheticProject(root.Name)] = true
+			for _, extra := range g.extrasOf(root) {
+				g.activate(root.Name, extra)
+			}
 		}
-	}
-	for _, group := range g.rootGroups() {
-		g.active[syntheticGroup(root.Name, group)] = true
+		for _, group := range g.groupsOf(root) {
+			g.active[syntheticGroup(root.Name, group)] = true
+		}
 	}
 	return g
 }
 
-// rootExtras are the extras of the root that are wanted and have dependencies.
-func (g *graph) rootExtras() []string {
+// extrasOf are the extras of a root that are wanted and have dependencies.
+func (g *graph) extrasOf(root *Package) []string {
 	if !g.prod {
 		return nil
 	}
-	return filter(slices.Sorted(maps.Keys(g.root.OptionalDependencies)), g.wantsExtra)
+	return filter(slices.Sorted(maps.Keys(root.OptionalDependencies)), g.wantsExtra)
 }
 
-// rootGroups are the groups of the root that are wanted and have dependencies.
-func (g *graph) rootGroups() []string {
-	return filter(slices.Sorted(maps.Keys(g.root.DevDependencies)), g.wantsGroup)
+// groupsOf are the groups of a root that are wanted and have dependencies.
+func (g *graph) groupsOf(root *Package) []string {
+	return filter(slices.Sorted(maps.Keys(root.DevDependencies)), g.wantsGroup)
 }
 
 func filter(names []string, want func(string) bool) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !want(name) })
 }
 
-// seed reaches the root and what its groups name.
-func (g *graph) seed() {
-	root := g.node(g.root)
-	root.install = g.prod
-	g.pushRoot(&g.walk)
-	for _, group := range g.rootGroups() {
-		edges := g.root.DevDependencies[group]
-		for i := range edges {
-			// Here, as in uv, an edge's own extras are active for its marker but do not stay so.
-			if d := &edges[i]; g.holdsWith(d) {
-				// Only a group may name the root itself and so have it installed though only groups are wanted.
-				g.reach(root, d).install = true
+// seed reaches the roots and what groups name, those of the roots and those of a workspace root that is no project.
+func (g *graph) seed() error {
+	for _, root := range g.at.roots {
+		n := g.node(root)
+		n.root, n.install = true, g.prod
+	}
+	for _, root := range g.at.roots {
+		g.pushRoot(&g.walk, root)
+		for _, group := range g.groupsOf(root) {
+			edges := root.DevDependencies[group]
+			for i := range edges {
+				// Here, as in uv, an edge's own extras are active for its marker but do not stay so.
+				if d := &edges[i]; g.holdsWith(d) {
+					// Only a group may name a root and so have it installed though only groups are wanted.
+					g.reach(g.byPkg[root], d).install = true
+				}
 			}
 		}
 	}
+	return g.seedManifest()
 }
 
-// pushRoot queues the root and its extras, if they are wanted.
-func (g *graph) pushRoot(w *walk) {
+// seedManifest reaches what the manifest requires: those requirements are no edges, and the package of one is found by
+// its resolution markers (spec §2.4 d).
+func (g *graph) seedManifest() error {
+	for _, r := range g.lock.Manifest.Requirements {
+		if err := g.require(r, g.prod); err != nil {
+			return err
+		}
+	}
+	groups := g.lock.Manifest.DependencyGroups
+	for _, group := range filter(slices.Sorted(maps.Keys(groups)), g.wantsGroup) {
+		for _, r := range groups[group] {
+			if err := g.require(r, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (g *graph) require(r Requirement, install bool) error {
+	if !r.Marker.Evaluate(g.env, nil) {
+		return nil
+	}
+	pkg, err := g.findByMarkers(r.Name)
+	if err != nil {
+		return err
+	}
+	if g.top == nil {
+		g.top = g.node(&Package{Name: ".", Source: Source{Kind: Virtual, Location: "."}})
+		g.top.root, g.top.install = true, false
+	}
+	fresh := g.byPkg[pkg] == nil
+	n := g.reach(g.top, &Dependency{Package: pkg, Extras: r.Extras})
+	n.install = install || n.install && !fresh
+	return nil
+}
+
+// findByMarkers finds the package of a name that is resolved for the environment (mod.rs:1437).
+func (g *graph) findByMarkers(name string) (*Package, error) {
+	var found []*Package
+	for _, p := range g.lock.byName[name] {
+		holds := func(m pep508.Marker) bool { return m.Evaluate(g.env, nil) }
+		if len(p.ResolutionMarkers) == 0 || slices.ContainsFunc(p.ResolutionMarkers, holds) {
+			found = append(found, p)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fault.New(fault.Lock, "run `uv lock`", "%s: the workspace requires %q, and %d packages of that name are for this environment",
+			g.lock.Filename, name, len(found))
+	}
+	return found[0], nil
+}
+
+// pushRoot queues a root and its extras, if they are wanted.
+func (g *graph) pushRoot(w *walk, root *Package) {
 	if !g.prod {
 		return
 	}
-	w.push(step{g.root, ""})
-	for _, extra := range g.rootExtras() {
-		w.push(step{g.root, extra})
+	w.push(step{root, ""})
+	for _, extra := range g.extrasOf(root) {
+		w.push(step{root, extra})
 	}
 }
 
@@ -172,7 +236,7 @@ func (g *graph) reach(parent *node, d *Dependency) *node {
 	n := g.node(d.Package)
 	n.parents = append(n.parents, parent)
 	parent.children = append(parent.children, n)
-	if n.via == nil && n.pkg != g.root {
+	if n.via == nil && !n.root {
 		n.via = parent
 	}
 	g.walk.follow(d)

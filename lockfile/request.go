@@ -7,22 +7,25 @@ import (
 	"strings"
 
 	"vpk/internal/fault"
+	"vpk/internal/spelling"
 	"vpk/lockfile/pep508"
 	"vpk/lockfile/pyproject"
 )
 
 // Request says what to select: uv's flags, already read from wherever they came. Names need not be normalised.
 type Request struct {
-	// Package is the project or workspace member to select for; empty for the project at the lock's root.
-	Package string
+	// Packages are the projects or workspace members to select for, AllPackages means every member. With neither it is
+	// the project at the lock's root, or, where the root is no project, every member.
+	Packages    []string
+	AllPackages bool
 
-	// Extras are activated on the project, or with AllExtras all of them, less NoExtras.
+	// Extras are activated on the projects, or with AllExtras all of them, less NoExtras.
 	Extras    []string
 	AllExtras bool
 	NoExtras  []string
 
-	// Groups are added, or with AllGroups all of them. With OnlyGroups or OnlyDev the project, its own dependencies and the
-	// default groups are left out. NoGroups wins over all of them.
+	// Groups are added, or with AllGroups all of them. With OnlyGroups or OnlyDev the projects, their own dependencies and
+	// the default groups are left out. NoGroups wins over all of them.
 	Groups, OnlyGroups, NoGroups []string
 	AllGroups                    bool
 	// DefaultGroups are those of pyproject.toml. Other than in uv, "dev" is not among them unless Dev or a group says so.
@@ -30,9 +33,14 @@ type Request struct {
 	NoDefaultGroups bool
 	// Dev adds the group "dev", OnlyDev is it in OnlyGroups, NoDev is it in NoGroups.
 	Dev, OnlyDev, NoDev bool
+	// RootGroups are the groups of a workspace root that is no project: the lock leaves out those that are empty.
+	RootGroups []string
 
 	// NoInstall are packages to leave out, though not their dependencies.
 	NoInstall []string
+	// NoInstallProject leaves out the project, where there is one only; NoInstallWorkspace that and every member of the
+	// workspace; NoInstallLocal whatever is a file or a directory of its own, not in an index.
+	NoInstallProject, NoInstallWorkspace, NoInstallLocal bool
 }
 
 const devGroup = "dev"
@@ -52,7 +60,7 @@ func newNameSet(lists ...[]string) nameSet {
 
 func (s nameSet) sorted() []string { return slices.Sorted(maps.Keys(s)) }
 
-// prod tells that the project itself is wanted, and not only groups.
+// prod tells that the projects themselves are wanted, and not only groups.
 func (r Request) prod() bool { return !r.OnlyDev && len(r.OnlyGroups) == 0 }
 
 // extras tells which extras of a project are wanted (spec §2.3).
@@ -82,31 +90,68 @@ func (r Request) groups() func(name string) bool {
 	}
 }
 
-// validate wants every extra and group that was asked for by name to be one of the project's (spec §2.1, 3 and 4). All
-// that are not are told at once, as an error of kind fault.Usage.
-func (r Request) validate(lock *Lock, root *Package) error {
-	var texts []string
-	check := func(what string, asked nameSet, known []string) {
-		for _, name := range asked.sorted() {
-			if slices.Contains(known, name) {
-				continue
-			}
-			has := "it has none"
-			if len(known) > 0 {
-				has = fmt.Sprintf("it has %s", quoted(known))
-			}
-			texts = append(texts, fmt.Sprintf("%s %q is not defined by %q: %s", what, name, root.Name, has))
+// excludes tells which packages are not to be installed (crates/uv-configuration/src/install_options.rs:61, spec §2.5).
+func (r Request) excludes(lock *Lock, at goal) func(*Package) bool {
+	named := newNameSet(r.NoInstall)
+	return func(p *Package) bool {
+		switch {
+		case p == at.project && (r.NoInstallProject || r.NoInstallWorkspace):
+			return true
+		case r.NoInstallWorkspace && slices.Contains(lock.Manifest.Members, p.Name):
+			return true
+		case r.NoInstallLocal && p.Source.isLocal():
+			return true
 		}
+		return named[p.Name]
 	}
+}
+
+// validate wants every extra and group that was asked for by name to be one of the projects' (spec §2.1, 3 and 4). All
+// that are not are told at once, as an error of kind fault.Usage.
+func (r Request) validate(lock *Lock, at goal) error {
+	var extras, groups []string
+	for _, root := range at.roots {
+		extras = append(extras, root.Metadata.ProvidesExtras...)
+		groups = slices.AppendSeq(groups, maps.Keys(root.Metadata.RequiresDev))
+	}
+	if at.workspace {
+		groups = slices.AppendSeq(groups, maps.Keys(lock.Manifest.DependencyGroups))
+		groups = slices.AppendSeq(groups, maps.Keys(newNameSet(r.RootGroups)))
+	}
+	u := undefined{of: at.String()}
 	// The first revision does not list the extras.
 	if lock.Revision > 0 {
-		check("extra", newNameSet(r.Extras, r.NoExtras), slices.Sorted(slices.Values(root.Metadata.ProvidesExtras)))
+		u.check("extra", newNameSet(r.Extras, r.NoExtras), extras)
 	}
-	check("group", newNameSet(r.Groups, r.OnlyGroups, r.NoGroups), slices.Sorted(maps.Keys(root.Metadata.RequiresDev)))
-	if len(texts) == 0 {
+	u.check("group", newNameSet(r.Groups, r.OnlyGroups, r.NoGroups), groups)
+	if len(u.texts) == 0 {
 		return nil
 	}
-	return fault.New(fault.Usage, "", "%s", strings.Join(texts, "\n"))
+	return fault.New(fault.Usage, strings.Join(u.hints, " "), "%s", strings.Join(u.texts, "\n"))
+}
+
+// undefined collects names that are not defined.
+type undefined struct {
+	of           string
+	texts, hints []string
+}
+
+func (u *undefined) check(what string, asked nameSet, known []string) {
+	slices.Sort(known)
+	known = slices.Compact(known)
+	for _, name := range asked.sorted() {
+		if slices.Contains(known, name) {
+			continue
+		}
+		has := "it has none"
+		if len(known) > 0 {
+			has = fmt.Sprintf("it has %s", quoted(known))
+		}
+		u.texts = append(u.texts, fmt.Sprintf("%s %q is not defined by %s: %s", what, name, u.of, has))
+		if near := spelling.Nearest(name, known); near != "" {
+			u.hints = append(u.hints, fmt.Sprintf("did you mean %s %q?", what, near))
+		}
+	}
 }
 
 // quoted lists names for a message.

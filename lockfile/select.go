@@ -14,10 +14,9 @@ import (
 
 // Selection is what an image of one target gets: at most one version of a name, one wheel each.
 type Selection struct {
-	// Root is the project or workspace member that was selected for; RootVirtual tells that it is never installed, only
-	// its dependencies.
-	Root        string
-	RootVirtual bool
+	// Roots are the projects and workspace members that were selected for, in the order asked for. Virtual ones are never
+	// installed, only their dependencies. There are none for a workspace without members.
+	Roots []*Package
 	// Packages are those to install, sorted by name.
 	Packages []Selected
 }
@@ -26,10 +25,17 @@ type Selection struct {
 type Selected struct {
 	Package *Package
 	Wheel   *Wheel
+	// URL is where the wheel is to be downloaded from, over HTTP, or Path where it is on this machine: absolute, or relative
+	// to the directory of the lock, with slashes. One of them is set.
+	URL, Path string
+	// DirectURL is the URL that the project itself asked for the wheel by, without credentials; empty for one of an index and
+	// for a file (whose place on this machine is nobody else's business).
+	DirectURL string
 	// Rank is the place in the order of installation, from 0: dependency before dependant, then by name; the packages of
 	// a cycle stand together, by name.
 	Rank int
-	// RequiredBy are the names of those that depend on it here, the root included, sorted.
+	// RequiredBy are the names of those that depend on it here, the roots included, sorted; "." is a workspace root that is
+	// no project.
 	RequiredBy []string
 }
 
@@ -44,18 +50,20 @@ func Select(lock *Lock, target tag.Target, req Request) (*Selection, error) {
 	if err := lock.checkSupported(env, target); err != nil {
 		return nil, err
 	}
-	root, err := lock.root(req.Package)
+	at, err := lock.goal(req)
 	if err != nil {
 		return nil, err
 	}
-	if err := req.validate(lock, root); err != nil {
-		return nil, err
-	}
-	g := newGraph(lock, env, root, req)
+	g := newGraph(lock, env, at, req)
 	if err := g.checkConflicts(); err != nil {
 		return nil, err
 	}
-	g.seed()
+	if err := req.validate(lock, at); err != nil {
+		return nil, err
+	}
+	if err := g.seed(); err != nil {
+		return nil, err
+	}
 	if err := g.activateReached(); err != nil {
 		return nil, err
 	}
@@ -79,55 +87,26 @@ func (l *Lock) checkSupported(env pep508.Environment, target tag.Target) error {
 		"%s supports only %s, not %s", l.Filename, strings.Join(texts, ", "), target)
 }
 
-// root finds the package to select for (spec §2.2).
-func (l *Lock) root(name string) (*Package, error) {
-	if name == "" {
-		for _, p := range l.Packages {
-			if p.Source.IsRoot() {
-				return p, nil
-			}
-		}
-		return nil, fault.New(fault.Usage, "name a member of the workspace: "+strings.Join(l.Manifest.Members, ", "),
-			"%s has no project at its root", l.Filename)
-	}
-	switch found := l.byName[pep508.NormalizeName(name)]; len(found) {
-	case 0:
-		hint := "run `uv lock`"
-		if len(l.Manifest.Members) > 0 {
-			hint += ", or name a member of the workspace: " + strings.Join(l.Manifest.Members, ", ")
-		}
-		return nil, fault.New(fault.Lock, hint, "%s has no package %q", l.Filename, name)
-	case 1:
-		return found[0], nil
-	default:
-		return nil, fault.New(fault.Lock, "", "%s has %d packages named %q: one of them cannot be the root",
-			l.Filename, len(found), name)
-	}
-}
-
 // selection makes the result of what was reached.
 func (g *graph) selection(target tag.Target, req Request) (*Selection, error) {
-	s := &Selection{Root: g.root.Name, RootVirtual: g.root.Source.Kind == Virtual}
-	excluded := newNameSet(req.NoInstall)
+	s := &Selection{Roots: g.at.roots}
+	excluded := req.excludes(g.lock, g.at)
 	var installed []*node
 	for _, n := range g.nodes {
-		if n.install && n.pkg.Source.Kind != Virtual && !excluded[n.pkg.Name] {
+		if n.install && n.pkg.Source.Kind != Virtual && !excluded(n.pkg) {
 			installed = append(installed, n)
 		}
 	}
 	slices.SortFunc(installed, compareNodes)
-	if err := oneVersion(installed); err != nil {
-		return nil, err
-	}
-	wheels, err := g.chooseWheels(installed, target)
+	err := oneVersion(installed)
 	if err != nil {
 		return nil, err
 	}
-	ranks := g.ranks(installed)
-	for i, n := range installed {
-		s.Packages = append(s.Packages, Selected{
-			Package: n.pkg, Wheel: wheels[i], Rank: ranks[i], RequiredBy: n.requirers(),
-		})
+	if s.Packages, err = chooseWheels(installed, target); err != nil {
+		return nil, err
+	}
+	for i, rank := range g.ranks(installed) {
+		s.Packages[i].Rank, s.Packages[i].RequiredBy = rank, installed[i].requirers()
 	}
 	return s, nil
 }

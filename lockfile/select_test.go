@@ -127,11 +127,12 @@ func request(t testing.TB, flags []string, defaults pyproject.DefaultGroups) loc
 	r := lockfile.Request{DefaultGroups: defaults}
 	switches := map[string]*bool{
 		"--all-extras": &r.AllExtras, "--all-groups": &r.AllGroups, "--no-default-groups": &r.NoDefaultGroups,
-		"--dev": &r.Dev, "--only-dev": &r.OnlyDev, "--no-dev": &r.NoDev,
+		"--dev": &r.Dev, "--only-dev": &r.OnlyDev, "--no-dev": &r.NoDev, "--all-packages": &r.AllPackages,
+		"--no-install-project": &r.NoInstallProject, "--no-install-workspace": &r.NoInstallWorkspace, "--no-install-local": &r.NoInstallLocal,
 	}
 	lists := map[string]*[]string{
 		"--extra": &r.Extras, "--no-extra": &r.NoExtras, "--group": &r.Groups, "--only-group": &r.OnlyGroups,
-		"--no-group": &r.NoGroups, "--no-install-package": &r.NoInstall,
+		"--no-group": &r.NoGroups, "--no-install-package": &r.NoInstall, "--package": &r.Packages,
 	}
 	for i := 0; i < len(flags); i++ {
 		if b, ok := switches[flags[i]]; ok {
@@ -139,9 +140,6 @@ func request(t testing.TB, flags []string, defaults pyproject.DefaultGroups) loc
 		} else if list, ok := lists[flags[i]]; ok {
 			i++
 			*list = append(*list, flags[i])
-		} else if flags[i] == "--package" {
-			i++
-			r.Package = flags[i]
 		} else {
 			t.Fatalf("unknown flag %q", flags[i])
 		}

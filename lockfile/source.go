@@ -41,6 +41,9 @@ func (s Source) IsRoot() bool {
 // IsLocalIndex tells a registry that is a directory or a file: URL.
 func (s Source) IsLocalIndex() bool { return s.Kind == Registry && !isRemote(s.Location) }
 
+// isLocal tells what --no-install-local leaves out (crates/uv-resolver/src/lock/mod.rs:4014).
+func (s Source) isLocal() bool { return s.IsTree() || s.Kind == Path }
+
 // Commit is the commit of a git source.
 func (s Source) Commit() string {
 	if s.Kind != Git {

@@ -77,7 +77,7 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, pkg := range plan.Packages {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", pkg.Name, pkg.Version, progress.Bytes(pkg.Size), pkg.File)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", pkg.Name, pkg.Version, size(pkg), pkg.File)
 	}
 	return w.Flush()
 }
@@ -93,4 +93,12 @@ func (o *planOptions) planForBase(cmd *cobra.Command, s *streams, p *pack.Projec
 		return nil, err
 	}
 	return pack.Plan(cmd.Context(), session.sources, options)
+}
+
+// size is empty where nothing tells it.
+func size(p pack.Package) string {
+	if p.Size == 0 {
+		return ""
+	}
+	return progress.Bytes(p.Size)
 }

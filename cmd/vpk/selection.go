@@ -19,33 +19,54 @@ type selectionFlags struct {
 
 func (f *selectionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.Package, "package", "", "pack this member of the workspace")
+	flags.StringSliceVar(&f.Packages, "package", nil, "pack this member of the workspace (repeatable)")
+	flags.BoolVar(&f.AllPackages, "all-packages", false, "pack every member of the workspace")
 	flags.StringSliceVar(&f.Extras, "extra", nil, "include an extra (repeatable)")
 	flags.BoolVar(&f.AllExtras, "all-extras", false, "include all extras")
+	flags.StringSliceVar(&f.NoExtras, "no-extra", nil, "leave out an extra of --all-extras (repeatable)")
 	flags.StringSliceVar(&f.Groups, "group", nil, "include a dependency group (repeatable)")
 	flags.StringSliceVar(&f.NoGroups, "no-group", nil, "leave out a dependency group (repeatable)")
 	flags.StringSliceVar(&f.OnlyGroups, "only-group", nil, "include only this dependency group (repeatable)")
 	flags.BoolVar(&f.AllGroups, "all-groups", false, "include all dependency groups")
 	flags.BoolVar(&f.NoDefaultGroups, "no-default-groups", false, "leave out tool.uv.default-groups")
 	flags.BoolVar(&f.Dev, "dev", false, "include the group dev, which is left out by default")
+	flags.BoolVar(&f.OnlyDev, "only-dev", false, "include only the group dev")
 	flags.BoolVar(&f.NoDev, "no-dev", false, "leave out the group dev, also when something else includes it")
+	flags.StringSliceVar(&f.NoInstall, "no-install-package", nil, "leave out a package, though not its dependencies (repeatable)")
+	flags.BoolVar(&f.NoInstallProject, "no-install-project", false, "leave out the project itself")
+	flags.BoolVar(&f.NoInstallWorkspace, "no-install-workspace", false, "leave out every member of the workspace")
+	flags.BoolVar(&f.NoInstallLocal, "no-install-local", false, "leave out what is a file or a directory, not in an index")
+	flags.BoolVar(&f.RequireHashes, "require-hashes", false, "refuse wheels of this machine that the lock has no hash for")
 	flags.BoolVar(&f.locked, "locked", false, "refuse a lock that does not fit pyproject.toml (the default)")
 	flags.BoolVar(&f.Frozen, "frozen", false, "use the lock as it is, whatever pyproject.toml says")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		return errors.Join(exclusive(cmd, "locked", "frozen"), exclusive(cmd, "dev", "no-dev"))
+		var errs []error
+		for _, pair := range exclusivePairs {
+			errs = append(errs, exclusive(cmd, pair[0], pair[1]))
+		}
+		return errors.Join(errs...)
 	}
+}
+
+// exclusivePairs are the flags that exclude each other, as in uv.
+var exclusivePairs = [][2]string{
+	{"locked", "frozen"}, {"dev", "no-dev"}, {"only-dev", "no-dev"}, {"package", "all-packages"},
+	{"extra", "all-extras"}, {"extra", "only-group"}, {"all-extras", "only-group"},
+	{"group", "only-group"}, {"group", "only-dev"}, {"all-groups", "only-group"}, {"all-groups", "only-dev"}, {"dev", "only-group"},
 }
 
 // merged is what the flags say, where they say nothing what [tool.vpk] says.
 func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) pack.Selection {
 	s := f.Selection
-	if s.Package == "" {
-		s.Package = file.Package
+	given := cmd.Flags().Changed
+	if !given("package") && !given("all-packages") && file.Package != "" {
+		s.Packages = []string{file.Package}
 	}
-	if !cmd.Flags().Changed("extra") {
+	onlyGroups := given("only-group") || given("only-dev")
+	if !given("extra") && !given("all-extras") && !onlyGroups {
 		s.Extras = file.Extras
 	}
-	if !cmd.Flags().Changed("group") {
+	if !given("group") && !given("all-groups") && !onlyGroups {
 		s.Groups = file.Groups
 	}
 	return s

@@ -40,17 +40,12 @@ func (w *wheels) close() error {
 
 // installWheels fetches each wheel, plans its part and, unless compile is nil, compiles its bytecode, side by side. All
 // wheels that are at fault are reported.
-func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *lockfile.Selection, compile *compiler) (*wheels, error) {
+func installWheels(ctx context.Context, s *Sources, p *Project, spec venv.Spec, selection *lockfile.Selection, compile *compiler) (*wheels, error) {
 	w := &wheels{
 		installed: make([]venv.Installed, len(selection.Packages)),
 		archives:  make([]*wheel.Wheel, len(selection.Packages)),
 	}
-	refs := make([]wheel.Ref, len(selection.Packages))
-	for i, p := range selection.Packages {
-		refs[i] = wheel.Ref{
-			Filename: p.Wheel.Filename, URL: p.Wheel.URL, Path: p.Wheel.Path, Hash: wheel.Hash(p.Wheel.Hash), Size: max(0, p.Wheel.Size),
-		}
-	}
+	refs := p.refs(selection)
 	if err := s.wheels.Available(refs...); err != nil {
 		return nil, err
 	}
@@ -71,6 +66,7 @@ func installWheels(ctx context.Context, s *Sources, spec venv.Spec, selection *l
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
+	w.noteInputs(s.reporter, selection)
 	return w, nil
 }
 
@@ -94,7 +90,9 @@ func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lock
 		return err
 	}
 	w.archives[slot] = archive
-	installed, err := venv.Install(spec, venv.Package{Name: p.Package.Name, Version: p.Package.Version.String(), Wheel: archive})
+	installed, err := venv.Install(spec, venv.Package{
+		Name: p.Package.Name, Version: p.Package.Version.String(), Wheel: archive, DirectURL: p.DirectURL,
+	})
 	if err != nil {
 		return err
 	}

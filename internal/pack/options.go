@@ -17,10 +17,11 @@ type Project struct {
 	Lock     *lockfile.Lock // nil after ReadManifest
 }
 
-// Selection is what the command line says of packages. DefaultGroups are filled in from the project's pyproject.toml.
+// Selection is what the command line says of packages. DefaultGroups and RootGroups are filled in from pyproject.toml.
 type Selection struct {
 	lockfile.Request
-	Frozen bool // do not compare the lock with pyproject.toml
+	Frozen        bool // do not compare the lock with pyproject.toml
+	RequireHashes bool // refuse wheels of this machine that the lock has no hash for
 }
 
 // Options of Pack, Plan and PinBase.

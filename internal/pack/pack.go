@@ -71,6 +71,9 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if img.selection, err = p.choose(o.Selection, facts.Target); err != nil {
 		return nil, err
 	}
+	if err := o.Selection.requireHashes(img.selection); err != nil {
+		return nil, err
+	}
 	own, err := projectPart(ctx, s, p, o.Deliveries)
 	if err != nil {
 		return nil, err
@@ -83,7 +86,7 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 		defer func() { err = errors.Join(err, c.close()) }()
 	}
 	spec := venv.Spec{Prefix: prefix, Python: facts.Target.Python, Interpreter: facts.Interpreter}
-	if img.wheels, err = installWheels(ctx, s, spec, img.selection, c); err != nil {
+	if img.wheels, err = installWheels(ctx, s, p, spec, img.selection, c); err != nil {
 		return nil, err
 	}
 	dependencies, err := img.join(s, spec, p.Config)

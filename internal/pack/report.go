@@ -40,9 +40,14 @@ type Package struct {
 	Version string   `json:"version"`
 	Source  string   `json:"source"`
 	File    string   `json:"file"`
-	URL     string   `json:"url,omitempty"`
-	Size    int64    `json:"size"` // 0 where the lock does not say
-	Hashes  []string `json:"hashes"`
+	// URL or, of a wheel of this machine, Path relative to the lock's directory or absolute.
+	URL  string `json:"url,omitempty"`
+	Path string `json:"path,omitempty"`
+	// Size in bytes, 0 where the lock does not say and the wheel is not here yet.
+	Size   int64    `json:"size"`
+	Hashes []string `json:"hashes"`
+	// Unlocked says that the hash is not the lock's but the file's, as it was found; only a pack knows.
+	Unlocked bool `json:"unlocked,omitempty"`
 	// Cached says that nothing was downloaded for it; only a pack knows.
 	Cached bool `json:"cached,omitempty"`
 }
@@ -92,7 +97,7 @@ func (i *image) result(names []name.Tag, said []string, clock *clock) *Result {
 			Python:      facts.Target.Python.String(),
 			Glibc:       facts.Target.Glibc.String(),
 		},
-		Packages:   packages(i.selection),
+		Packages:   i.wheels.report(i.selection),
 		Bytecode:   i.bytecode,
 		Deliveries: said,
 		Steps:      clock.steps,
@@ -103,9 +108,6 @@ func (i *image) result(names []name.Tag, said []string, clock *clock) *Result {
 			r.Reference = tag.Context().String() + "@" + r.Digest
 		}
 		r.Tags = append(r.Tags, tag.String())
-	}
-	for n := range r.Packages {
-		r.Packages[n].Cached = i.wheels.archives[n].Cached
 	}
 	for _, c := range i.collisions {
 		r.Collisions = append(r.Collisions, Collision(c))

@@ -2,9 +2,13 @@ package pack
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"vpk/internal/transport"
 	"vpk/lockfile"
+	"vpk/lockfile/pep508"
+	"vpk/lockfile/pyproject"
 	"vpk/wheel/tag"
 )
 
@@ -24,8 +28,33 @@ func (p *Project) choose(s Selection, target tag.Target) (*lockfile.Selection, e
 		}
 	}
 	request := s.Request
-	request.DefaultGroups = p.Manifest.UV.DefaultGroups
+	var err error
+	if request.DefaultGroups, err = p.defaultGroups(s); err != nil {
+		return nil, err
+	}
+	if p.Manifest.Name == "" {
+		request.RootGroups = slices.Sorted(maps.Keys(p.Manifest.DependencyGroups))
+	}
 	return lockfile.Select(p.Lock, target, request)
+}
+
+// defaultGroups are those of the one member that is packed, else of the root: uv takes the project that it stands in, which is
+// with --package that member, but with --frozen, when it looks at no members, the root.
+func (p *Project) defaultGroups(s Selection) (pyproject.DefaultGroups, error) {
+	if s.Frozen || len(s.Packages) != 1 {
+		return p.Manifest.UV.DefaultGroups, nil
+	}
+	for _, member := range p.Lock.Named(pep508.NormalizeName(s.Packages[0])) {
+		if !member.Source.IsTree() || member.Source.IsRoot() {
+			continue
+		}
+		manifest, err := ReadManifest(p.path(member.Source.Location))
+		if err != nil {
+			return pyproject.DefaultGroups{}, err
+		}
+		return manifest.Manifest.UV.DefaultGroups, nil
+	}
+	return p.Manifest.UV.DefaultGroups, nil
 }
 
 // PlanReport is what `vpk plan` shows.
@@ -43,7 +72,7 @@ func PlanFor(p *Project, s Selection, target tag.Target) (*PlanReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PlanReport{Target: target.String(), Packages: packages(selection)}, nil
+	return &PlanReport{Target: target.String(), Packages: packages(selection)}, s.requireHashes(selection)
 }
 
 // Plan plans for the target that the base image is.
@@ -59,7 +88,7 @@ func Plan(ctx context.Context, s *Sources, o Options) (*PlanReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PlanReport{Target: b.Facts.Target.String(), Packages: packages(selection)}, nil
+	return &PlanReport{Target: b.Facts.Target.String(), Packages: packages(selection)}, o.Selection.requireHashes(selection)
 }
 
 // packages reports a selection. A report goes to logs: of a URL it has nothing that could be a secret.
@@ -71,7 +100,7 @@ func packages(s *lockfile.Selection) []Package {
 			Version: p.Package.Version.String(),
 			Source:  string(p.Package.Source.Kind),
 			File:    p.Wheel.Filename.String(),
-			URL:     transport.Redact(p.Wheel.URL),
+			URL:     transport.Redact(p.URL),
 			Size:    max(0, p.Wheel.Size),
 			Hashes:  []string{},
 		}

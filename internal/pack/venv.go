@@ -53,6 +53,9 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	if err != nil {
 		return nil, err
 	}
+	if err := o.Selection.requireHashes(selection); err != nil {
+		return nil, err
+	}
 	var c *compiler
 	if o.Bytecode {
 		// Checked, because people edit what is in an environment of theirs.
@@ -64,7 +67,7 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 		}()
 	}
 	spec := venv.Spec{Prefix: dir, Python: host.target.Python, Interpreter: host.Executable}
-	w, err := installWheels(ctx, s, spec, selection, c)
+	w, err := installWheels(ctx, s, o.Project, spec, selection, c)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	if err := tree.WriteDir(ctx, tree.Tree{Parts: parts}, dir, tree.WriteOptions{Base: strings.TrimPrefix(dir, "/")}); err != nil {
 		return nil, err
 	}
-	result := &VenvResult{Dir: dir, Python: host.Executable, Packages: packages(selection)}
+	result := &VenvResult{Dir: dir, Python: host.Executable, Packages: w.report(selection)}
 	for _, collision := range collisions {
 		s.reporter.Note("two packages bring %s", collision)
 		result.Collisions = append(result.Collisions, Collision(collision))
