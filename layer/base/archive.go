@@ -17,6 +17,7 @@ type budget struct {
 	bytes atomic.Int64 // of the layers, uncompressed
 	sizes atomic.Int64 // of the files, as their headers claim: a sparse file claims more than the archive holds
 	files atomic.Int64
+	names atomic.Int64 // in bytes, link targets included: all are in memory before the layers are squashed
 }
 
 func newBudget() *budget {
@@ -24,6 +25,7 @@ func newBudget() *budget {
 	b.bytes.Store(MaxSize)
 	b.sizes.Store(MaxSize)
 	b.files.Store(MaxFiles)
+	b.names.Store(maxNames)
 	return b
 }
 
@@ -34,11 +36,14 @@ func (b *budget) takeBytes(n int64) error {
 	return nil
 }
 
-func (b *budget) takeFile(size int64) error {
+func (b *budget) takeFile(header *tar.Header) error {
 	if b.files.Add(-1) < 0 {
 		return broken("image has more than %d entries", MaxFiles)
 	}
-	if size < 0 || size > MaxSize || b.sizes.Add(-size) < 0 {
+	if b.names.Add(-int64(len(header.Name)+len(header.Linkname))) < 0 {
+		return broken("names in the image have more than %d MiB", maxNames>>20)
+	}
+	if size := header.Size; size < 0 || size > MaxSize || b.sizes.Add(-size) < 0 {
 		return broken("files of the image are larger than %d GiB", MaxSize>>30)
 	}
 	return nil
@@ -58,7 +63,7 @@ func walkArchive(r io.Reader, b *budget, visit visitor) error {
 		if err != nil {
 			return broken("read entry %d: %w", ordinal, err)
 		}
-		if err := b.takeFile(header.Size); err != nil {
+		if err := b.takeFile(header); err != nil {
 			return err
 		}
 		if err := visit(ordinal, header, archive); err != nil {

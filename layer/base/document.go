@@ -88,7 +88,12 @@ func checkManifest(doc document) error {
 	if len(m.Layers) == 0 || len(m.Layers) > MaxLayers {
 		return broken("%s has %d layers: want 1 to %d", doc.digest, len(m.Layers), MaxLayers)
 	}
+	size := int64(0)
 	for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
+		// One by one, so that the sum can't overflow.
+		if size += min(d.Size, MaxSize+1); size > MaxSize {
+			return broken("%s is larger than %d GiB", doc.digest, MaxSize>>30)
+		}
 		if d.Digest.Algorithm != "sha256" || d.Size < 0 {
 			return broken("%s names a blob of digest %q and size %d: want sha256 and a size", doc.digest, d.Digest, d.Size)
 		}

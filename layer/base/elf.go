@@ -122,8 +122,13 @@ func (f elfFile) readDynamic(info *ELF, dynamic []byte) {
 	}
 	text := f.at(values[elf.DT_STRTAB])
 	text = text[:min(uint64(len(text)), values[elf.DT_STRSZ])]
+	left := len(f.data) // for names; a real file says none of them twice
 	for _, at := range needed {
-		if name := cString(text, at); name != "" && len(name) <= MaxName {
+		name := cString(text, at)
+		if left -= len(name); left < 0 {
+			break
+		}
+		if name != "" && len(name) <= MaxName {
 			info.Needed = append(info.Needed, name)
 		}
 	}

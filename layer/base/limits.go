@@ -6,7 +6,7 @@ const (
 	MaxDocument = 8 << 20
 	// MaxLayers bounds the layers of an image; overlay file systems stop near 127, squashed ones do not.
 	MaxLayers = 512
-	// MaxSize bounds the layers of an image, uncompressed and in sum, and its files.
+	// MaxSize bounds the layers of an image in sum, as they come and uncompressed, and its files.
 	MaxSize = 32 << 30
 	// MaxFiles bounds the entries of all layers.
 	MaxFiles = 1 << 20
@@ -22,6 +22,8 @@ const (
 	maxLinks = 40
 	// maxPaths bounds the paths of an image, in sum of their lengths.
 	maxPaths = 256 << 20
+	// maxNames bounds the names in all layers, in sum of their lengths: those of a million files with long paths.
+	maxNames = 256 << 20
 	// maxDepth bounds how deeply indexes nest.
 	maxDepth = 4
 )

@@ -43,6 +43,7 @@ type node struct {
 	inode    *inode
 	layer    int              // the layer that last made this name
 	children map[string]*node // of a directory
+	hidden   int              // the number of layers up to the one that last hid what is below; what it makes itself stays
 }
 
 func (n *node) isDir() bool { return n.inode.Mode.IsDir() }
@@ -120,7 +121,7 @@ func (s *squasher) applyItem(layer int, it item) error {
 	if n.isDir() {
 		n.children = map[string]*node{}
 		if old := dir.children[name]; old != nil && old.isDir() {
-			n.children = old.children
+			n.children, n.hidden = old.children, old.hidden
 		}
 	}
 	dir.children[name] = n
@@ -146,6 +147,10 @@ func hide(n *node, layer int) bool {
 }
 
 func hideChildren(n *node, layer int) {
+	if n.hidden == layer+1 {
+		return // nothing of lower layers can have come since; a layer may say it in every other entry
+	}
+	n.hidden = layer + 1
 	maps.DeleteFunc(n.children, func(_ string, child *node) bool { return hide(child, layer) })
 }
 

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"pgregory.net/rapid"
 
 	"vpk/internal/fault"
 	"vpk/layer/base/basetest"
@@ -194,18 +196,20 @@ func TestCeilings(t *testing.T) {
 	bomb := layerSource{diffID: digestOf(archive), open: sourceOf(zstdBytes(t, archive)).open}
 	visit := func(int, *tar.Header, io.Reader) error { return nil }
 	for name, test := range map[string]struct {
-		bytes, sizes, files int64
-		want                string
+		bytes, sizes, files, names int64
+		want                       string
 	}{
-		"enough":          {int64(len(archive)), 1<<20 + 1, 2, ""},
-		"inflated bytes":  {1 << 20, 1 << 30, 100, "larger than"},
-		"sizes of files":  {1 << 30, 1 << 20, 100, "files of the image are larger"},
-		"number of files": {1 << 30, 1 << 30, 1, "more than"},
+		"enough":          {int64(len(archive)), 1<<20 + 1, 2, 8, ""},
+		"inflated bytes":  {1 << 20, 1 << 30, 100, 100, "larger than"},
+		"sizes of files":  {1 << 30, 1 << 20, 100, 100, "files of the image are larger"},
+		"number of files": {1 << 30, 1 << 30, 1, 100, "more than"},
+		"names":           {1 << 30, 1 << 30, 100, 7, "names in the image"},
 	} {
 		b := new(budget)
 		b.bytes.Store(test.bytes)
 		b.sizes.Store(test.sizes)
 		b.files.Store(test.files)
+		b.names.Store(test.names)
 		err := bomb.read(t.Context(), b, visit)
 		if (err == nil) != (test.want == "") || err != nil && (!strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Base) {
 			t.Errorf("%s: %v: want %q", name, err, test.want)
@@ -214,7 +218,74 @@ func TestCeilings(t *testing.T) {
 	if _, err := squash(t.Context(), make([]layerSource, MaxLayers+1), 1); fault.KindOf(err) != fault.Base {
 		t.Errorf("layers: %v", err)
 	}
+	half := v1.Descriptor{MediaType: types.OCILayer, Digest: digestOf(nil), Size: MaxSize/2 + 1}
+	huge := document{manifest: &v1.Manifest{Config: v1.Descriptor{MediaType: types.OCIConfigJSON, Digest: digestOf(nil)}, Layers: []v1.Descriptor{half, half}}}
+	if err := checkManifest(huge); fault.KindOf(err) != fault.Base {
+		t.Errorf("sizes of layers: %v", err)
+	}
 	if _, err := readDocument(strings.NewReader(strings.Repeat(" ", MaxDocument+1)), v1.Hash{}); fault.KindOf(err) != fault.Base {
 		t.Errorf("document: %v", err)
+	}
+}
+
+// TestHidingAgain: that a directory is hidden once a layer, and no more often, changes nothing.
+func TestHidingAgain(t *testing.T) {
+	paths := []string{"a", "a/b", "a/b/c", "a/d", "e", "a/b/c/f", "l", "l/c"}
+	rapid.Check(t, func(t *rapid.T) {
+		quick, plain := newSquasher(), newSquasher()
+		for layer := range rapid.IntRange(1, 4).Draw(t, "layers") {
+			for range rapid.IntRange(0, 12).Draw(t, "items") {
+				it := item{path: rapid.SampledFrom(paths).Draw(t, "path"), kind: rapid.SampledFrom([]itemKind{itemNode, itemNode, itemWhiteout, itemOpaque}).Draw(t, "kind")}
+				if it.kind == itemNode {
+					it.inode = &inode{Entry{Mode: fs.ModeDir | 0o755}}
+					switch {
+					case it.path == "l":
+						it.inode = &inode{Entry{Mode: fs.ModeSymlink | 0o777, Link: "a/b"}}
+					case rapid.IntRange(0, 3).Draw(t, "file") == 0:
+						it.inode = &inode{Entry{Mode: 0o644}}
+					}
+				}
+				forget(plain.root)
+				errQuick, errPlain := quick.applyItem(layer, it), plain.applyItem(layer, it)
+				if fmt.Sprint(errQuick) != fmt.Sprint(errPlain) {
+					t.Fatalf("%v, %v", errQuick, errPlain)
+				}
+			}
+		}
+		var got, want []string
+		for files, list := range map[*squasher]*[]string{quick: &got, plain: &want} {
+			index, err := files.files()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range index.All() {
+				*list = append(*list, fmt.Sprint(e.Path, e.Mode, e.Link))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	})
+}
+
+// forget makes a tree one in which nothing is known to be hidden.
+func forget(n *node) {
+	n.hidden = 0
+	for _, child := range n.children {
+		forget(child)
+	}
+}
+
+// BenchmarkHiding is a layer that hides a directory with each of its entries: linear, or it takes hours for a million.
+func BenchmarkHiding(b *testing.B) {
+	const entries = 100_000
+	items := make([]item, 0, 2*entries)
+	for i := range entries {
+		items = append(items, item{path: fmt.Sprint("d/", i), inode: &inode{Entry{Mode: 0o644}}}, item{path: "d", kind: itemOpaque})
+	}
+	for b.Loop() {
+		if err := newSquasher().apply(1, items); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
