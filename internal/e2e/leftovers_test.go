@@ -14,6 +14,12 @@ import (
 func (u *user) leavesNothing() {
 	u.t.Helper()
 	u.leavesNothingAlive()
+	u.leavesNoScratch()
+}
+
+// leavesNoScratch is leavesNothing without processes and mounts.
+func (u *user) leavesNoScratch() {
+	u.t.Helper()
 	for _, pattern := range []string{u.path("tmp", "*"), filepath.Join(u.cache, "tmp", "*")} {
 		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
 			u.t.Errorf("left behind: %q, %v", found, err)
