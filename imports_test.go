@@ -56,7 +56,7 @@ var leaves = map[string][]string{
 	"lockfile/pep508":   {"lockfile/pep440"},
 	"wheel/tag":         {},
 	"venv/tree":         {"internal/fault"},
-	"internal/cas":      {},
+	"internal/cas":      {"internal/fault"},
 	"internal/fault":    {},
 	"internal/progress": {},
 	"internal/spelling": {},

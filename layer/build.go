@@ -11,12 +11,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"vpk/internal/cas"
-	"vpk/internal/fault"
 )
 
 // The kinds of the cache. Blobs are kept by digest and checked against it at each read; to make one again is cheap, so that
@@ -58,7 +56,7 @@ func Build(ctx context.Context, cache *cas.Store, spec Spec) (*Layer, error) {
 			return nil, fmt.Errorf("record layer %q: %w", spec.Name, err)
 		}
 		if err := cache.PutRecord(recordKind, key, data); err != nil {
-			return nil, fmt.Errorf("record layer %q: %w", spec.Name, cacheFault(err))
+			return nil, fmt.Errorf("record layer %q: %w", spec.Name, err)
 		}
 	}
 	return &Layer{spec: spec, cache: cache, sums: made}, nil
@@ -84,7 +82,7 @@ func (s Spec) assemble(ctx context.Context, cache *cas.Store) (_ sums, err error
 	}
 	blob, err := cache.Create(blobKind)
 	if err != nil {
-		return sums{}, fmt.Errorf("make layer %q: %w", s.Name, cacheFault(err))
+		return sums{}, fmt.Errorf("make layer %q: %w", s.Name, err)
 	}
 	defer func() { err = errors.Join(err, blob.Close()) }()
 
@@ -93,7 +91,7 @@ func (s Spec) assemble(ctx context.Context, cache *cas.Store) (_ sums, err error
 		err = blob.Commit(made.Digest.Hex)
 	}
 	if err != nil {
-		return sums{}, fmt.Errorf("make layer %q: %w", s.Name, cacheFault(err))
+		return sums{}, fmt.Errorf("make layer %q: %w", s.Name, err)
 	}
 	return made, nil
 }
@@ -129,12 +127,4 @@ func (c *counter) Write(p []byte) (int, error) {
 
 func (c *counter) digest() v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(c.hash.Sum(nil))}
-}
-
-// cacheFault classifies what a user can repair of a failure to write to the cache.
-func cacheFault(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fault.Wrap(fault.Delivery, "free some space, or set VPK_CACHE_DIR to a place that has it", err)
-	}
-	return err
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"golang.org/x/sync/semaphore"
-	"golang.org/x/sys/unix"
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
@@ -77,10 +76,9 @@ func (s *Store) Fetch(ctx context.Context, ref Ref) (*Wheel, error) {
 		return w, nil
 	case errors.Is(err, transport.ErrOffline):
 		return nil, err // it names the wheel
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EROFS):
-		err = fault.Wrap(fault.Delivery, "make room, or name another place for the cache with VPK_CACHE_DIR", err)
 	}
-	return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, err)
+	// Members go through scratch files.
+	return nil, fmt.Errorf("fetch wheel %q: %w", ref.Filename, cas.Fault(err))
 }
 
 // fetch is Fetch; its errors do not name the wheel.

@@ -9,7 +9,8 @@
 // afterwards: two processes that make the same entry make the same bytes, and the last rename wins. Records carry their
 // own SHA-256, checked at each read; files are checked by the room that reads them, against a digest that it knows. A
 // damaged or missing entry is simply made again. Any number of processes may share a directory. Nothing here knows the
-// network, and nothing in the cache is ever hard-linked to an output.
+// network, and nothing in the cache is ever hard-linked to an output. A disk that is full or read-only is an error of kind
+// fault.Delivery (Fault).
 //
 // Not done: eviction and size limits.
 package cas
@@ -27,6 +28,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"vpk/internal/fault"
 )
 
 // Kind is one sort of entry.
@@ -61,6 +64,15 @@ func Key(parts ...string) string {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Fault gives an error of writing into the cache its kind and says what to do, where the disk is full or read-only; any other
+// stays as it is. What is written through this package has it already, scratch directories are their user's affair.
+func Fault(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS) {
+		return fault.Wrap(fault.Delivery, "free some space, or name another place for the cache with VPK_CACHE_DIR", err)
+	}
+	return err
 }
 
 // Dir is the cache's own directory.
@@ -100,11 +112,11 @@ func (s *Store) Remove(k Kind, key string) error {
 	// Out of sight first, so that nobody sees half of a directory.
 	grave, err := os.MkdirTemp(filepath.Join(s.dir, "tmp"), "removed-")
 	if err != nil {
-		return fmt.Errorf("remove cache entry: %w", err)
+		return fmt.Errorf("remove cache entry: %w", Fault(err))
 	}
 	err = os.Rename(path, filepath.Join(grave, "entry"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("remove cache entry: %w", err), os.RemoveAll(grave))
+		return errors.Join(fmt.Errorf("remove cache entry: %w", Fault(err)), os.RemoveAll(grave))
 	}
 	return os.RemoveAll(grave)
 }
@@ -114,7 +126,7 @@ func (s *Store) Remove(k Kind, key string) error {
 func (s *Store) TempDir(prefix string) (dir string, remove func() error, err error) {
 	dir, err = os.MkdirTemp(filepath.Join(s.dir, "tmp"), prefix+"-")
 	if err != nil {
-		return "", nil, err
+		return "", nil, Fault(err)
 	}
 	held, err := os.Open(dir)
 	if err != nil {
@@ -158,21 +170,21 @@ func (s *Store) Directory(ctx context.Context, k Kind, key string, fill func(dir
 	}
 	tmp, remove, err := s.TempDir(k.Name)
 	if err != nil {
-		return "", fmt.Errorf("fill cache directory: %w", err)
+		return "", fmt.Errorf("fill cache directory: %w", Fault(err))
 	}
 	defer func() { _ = remove() }()
 	root := filepath.Join(tmp, "root")
 	if err := os.Mkdir(root, 0o755); err != nil {
-		return "", fmt.Errorf("fill cache directory: %w", err)
+		return "", fmt.Errorf("fill cache directory: %w", Fault(err))
 	}
 	if err := fill(root); err != nil {
-		return "", err
+		return "", Fault(err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", fmt.Errorf("fill cache directory: %w", err)
+		return "", fmt.Errorf("fill cache directory: %w", Fault(err))
 	}
 	if err := os.Rename(root, path); err != nil {
-		return "", fmt.Errorf("fill cache directory: %w", err)
+		return "", fmt.Errorf("fill cache directory: %w", Fault(err))
 	}
 	return path, nil
 }

@@ -22,13 +22,16 @@ type Writer struct {
 func (s *Store) Create(k Kind) (*Writer, error) {
 	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), k.Name+"-")
 	if err != nil {
-		return nil, fmt.Errorf("create cache entry: %w", err)
+		return nil, fmt.Errorf("create cache entry: %w", Fault(err))
 	}
 	return &Writer{store: s, kind: k, file: f, name: f.Name()}, nil
 }
 
 // Write appends.
-func (w *Writer) Write(p []byte) (int, error) { return w.file.Write(p) }
+func (w *Writer) Write(p []byte) (int, error) {
+	n, err := w.file.Write(p)
+	return n, Fault(err)
+}
 
 // File is the scratch file, for those who need to read back or seek. It is closed by Commit and Close.
 func (w *Writer) File() *os.File { return w.file }
@@ -51,7 +54,7 @@ func (w *Writer) Commit(key string) error {
 		err = os.Rename(w.name, path)
 	}
 	if err != nil {
-		return fmt.Errorf("commit cache entry %q: %w", w.kind.Name+"/"+key, err)
+		return fmt.Errorf("commit cache entry %q: %w", w.kind.Name+"/"+key, Fault(err))
 	}
 	w.name = ""
 	if w.kind.Durable {

@@ -36,10 +36,10 @@ type BaseReport struct {
 
 // Package is one package of a plan or a report.
 type Package struct {
-	Name    string   `json:"name"`
-	Version string   `json:"version"`
-	Source  string   `json:"source"`
-	File    string   `json:"file"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Source  string `json:"source"`
+	File    string `json:"file"`
 	// URL or, of a wheel of this machine, Path relative to the lock's directory or absolute.
 	URL  string `json:"url,omitempty"`
 	Path string `json:"path,omitempty"`

@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/sandbox"
 	"vpk/layer/base"
@@ -59,7 +60,7 @@ func Run(ctx context.Context, s *Sources, o RunOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	if err := base.UnpackImage(ctx, img, root); err != nil {
-		return err
+		return cas.Fault(err)
 	}
 	cmd, err := o.command(c, root)
 	if err != nil {
