@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -60,6 +62,20 @@ func TestSkopeoReads(t *testing.T) {
 		if err := os.RemoveAll(copied); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if os.Getuid() != 0 {
+		return // those above were such already
+	}
+	// It unpacks this form, and may not give the files away to anybody when it does.
+	home := u.path("nobody")
+	if err := errors.Join(os.Mkdir(home, 0o755), os.Chown(home, nobody, nobody)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), skopeo, "inspect", "--no-tags", "oci-archive:"+p.ociArchive+":1")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("skopeo as an unprivileged user: %v\n%s", err, out)
 	}
 }
 
