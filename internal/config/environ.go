@@ -22,7 +22,7 @@ type Environment struct {
 	Created time.Time
 }
 
-// ReadEnvironment reads the environment through getenv. home and cacheHome are what os.UserCacheDir gives, "" if it fails.
+// ReadEnvironment reads the environment through getenv. userCacheDir is what os.UserCacheDir gives, "" if it fails.
 func ReadEnvironment(getenv func(string) string, userCacheDir string) (Environment, error) {
 	e := Environment{
 		CacheDir: getenv("VPK_CACHE_DIR"),

@@ -34,8 +34,8 @@ func (b *Bars) Task(name string, total int64) Task {
 	if total <= 0 {
 		return b.plain.Task(name, total)
 	}
-	if len(name) > 40 {
-		name = name[:39] + "…"
+	if runes := []rune(name); len(runes) > 40 {
+		name = string(runes[:39]) + "…"
 	}
 	bar := b.container.New(total, mpb.BarStyle().Rbound("|").Lbound("|"), mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(name, decor.WC{W: 42, C: decor.DindentRight})),

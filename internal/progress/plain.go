@@ -15,9 +15,9 @@ type Plain struct {
 	quiet   bool
 }
 
-// NewPlain writes to w. quiet leaves out everything but what Note says of trouble to come; verbose adds small tasks and details.
+// NewPlain writes to w. quiet says nothing at all; verbose adds small tasks and details.
 func NewPlain(w io.Writer, quiet, verbose bool) *Plain {
-	return &Plain{w: w, quiet: quiet, verbose: verbose}
+	return &Plain{w: w, quiet: quiet, verbose: verbose && !quiet}
 }
 
 func (p *Plain) line(format string, args ...any) {

@@ -13,6 +13,7 @@ func TestPlain(t *testing.T) {
 	}{
 		{false, false, "a note 1\ndownload y (2.0 MB)\n"},
 		{true, false, ""},
+		{true, true, ""},
 		{false, true, "a note 1\na detail 2\ndownload x (1.2 kB)\ndownload y (2.0 MB)\n"},
 	} {
 		var b bytes.Buffer
@@ -39,7 +40,7 @@ func TestPlain(t *testing.T) {
 func TestBarsWriteLinesAndEnd(t *testing.T) {
 	var b bytes.Buffer
 	bars := NewBars(&b, true)
-	task := bars.Task("download a wheel with a name that is far too long for a column", 100)
+	task := bars.Task("download ä wheel with ä näme that is fär too löng for a column", 100)
 	task.Add(150)
 	task.Add(-150)
 	bars.Note("seen")
