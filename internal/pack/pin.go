@@ -92,8 +92,11 @@ func sameBut(before config.File, data []byte, name, value string) error {
 	return nil
 }
 
-// replaceFile replaces a file by rename, keeping its mode.
+// replaceFile replaces a file by rename, keeping its mode, and a link to it.
 func replaceFile(name string, data []byte) (err error) {
+	if name, err = filepath.EvalSymlinks(name); err != nil {
+		return err
+	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return err

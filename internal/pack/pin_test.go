@@ -94,3 +94,22 @@ func TestUser(t *testing.T) {
 		t.Error("passwd was read through a link of the image")
 	}
 }
+
+func TestReplaceFileKeepsLinksAndModes(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, []byte("old"), 0o600), os.Symlink("file", link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceFile(link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	info, statErr := os.Stat(file)
+	if err != nil || statErr != nil || string(data) != "new" || info.Mode() != 0o600 {
+		t.Errorf("%q, %v, %v, %v", data, info, err, statErr)
+	}
+	if target, err := os.Readlink(link); err != nil || target != "file" {
+		t.Errorf("the link leads to %q, %v", target, err)
+	}
+}

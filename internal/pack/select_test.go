@@ -12,7 +12,7 @@ func TestReportsHaveNoSecrets(t *testing.T) {
 		"https://index.example/a-1-py3-none-any.whl":                              "https://index.example/a-1-py3-none-any.whl",
 		"": "",
 	} {
-		list := packages(&lockfile.Selection{Packages: []lockfile.Selected{{Package: &lockfile.Package{Name: "a"}, Wheel: &lockfile.Wheel{URL: url}}}})
+		list := packages(&lockfile.Selection{Packages: []lockfile.Selected{{Package: &lockfile.Package{Name: "a"}, URL: url, Wheel: &lockfile.Wheel{}}}})
 		if len(list) != 1 || list[0].URL != want {
 			t.Errorf("%q is reported as %+v", url, list)
 		}
