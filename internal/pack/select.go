@@ -101,6 +101,7 @@ func packages(s *lockfile.Selection) []Package {
 			Source:  string(p.Package.Source.Kind),
 			File:    p.Wheel.Filename.String(),
 			URL:     transport.Redact(p.URL),
+			Path:    p.Path,
 			Size:    max(0, p.Wheel.Size),
 			Hashes:  []string{},
 		}
