@@ -71,3 +71,19 @@ func BenchmarkSelect(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLockToSelection is the way from the bytes of a lock to the wheels of an image.
+func BenchmarkLockToSelection(b *testing.B) {
+	data := []byte(largeLock())
+	target := testTarget("3.12", tag.X8664)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		lock, err := lockfile.Parse(data, "uv.lock")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := lockfile.Select(lock, target, lockfile.Request{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -21,11 +21,15 @@
 //   - the group "dev" is no default;
 //   - two versions of a name are an error (uv installs both where a group activates a conflicting extra);
 //   - a package that is left out by name needs no file;
-//   - a package with wheels that do not fit the target is an error even if it has a source distribution: nothing is built.
+//   - a package with wheels that do not fit the target is an error even if it has a source distribution: nothing is built;
+//   - all packages of a lock with a single project are checked for conflicts like that project (uv checks nothing).
 //
-// Packages come from an index over HTTP, as wheels; a virtual project is not installed. Every other source that is
-// reached is an error that names all of them. Roots are one project or workspace member; a workspace root that is no
-// project, several roots at once and the requirements of scripts are not selected for.
+// Roots are the project in the lock's directory, the members that are named, or all members, which is also what a root
+// that is no project means; the groups of such a root are requirements, whose packages are found by resolution markers.
+//
+// Wheels come from an index, a URL or a path (Selected says where); a virtual project is not installed. Whatever would have
+// to be built (source distributions, git and directory sources, a project that is a package) is an error that names all
+// of it.
 //
 // # Freshness
 //
