@@ -32,7 +32,7 @@ type Installed struct {
 	Name, Version string
 	// Part is named "wheel/NAME-VERSION". Its entries are the wheel's files where they belong, and those generated.
 	Part tree.Part
-	// Bytecode is what Part's modules compile to: entries DIR/__pycache__/X.*.pyc for DIR/X.py. Install leaves it empty.
+	// Bytecode is what Modules compiles to: entries DIR/__pycache__/X.*.pyc for DIR/X.py. Install leaves it empty.
 	Bytecode tree.Part
 	// Rank orders packages for Join: a higher one owns what a lower one claims too. Install leaves it 0.
 	Rank int
@@ -40,6 +40,21 @@ type Installed struct {
 	site   string // site-packages, in the tree
 	record string // RECORD, in the tree
 	rows   []row  // of RECORD
+}
+
+// Modules is what of Part is compiled: site-packages, as with uv. A program in bin has no use for bytecode.
+func (i Installed) Modules() tree.Part {
+	p := i.Part
+	p.Entries = nil
+	for _, e := range i.Part.Entries {
+		if strings.HasPrefix(e.Path, i.site+"/") {
+			p.Entries = append(p.Entries, e)
+		}
+	}
+	if p.Key != "" {
+		p.Key = cas.Key("modules", p.Key, i.site)
+	}
+	return p
 }
 
 // String names the package for people.

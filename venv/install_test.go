@@ -337,6 +337,20 @@ func TestInstallDamagedMember(t *testing.T) {
 	}
 }
 
+func TestModulesAreInSitePackages(t *testing.T) {
+	in := install(t, testwheel.New("a", "1").File("m.py", "").Data("purelib", "n.py", "").Data("scripts", "run.py", "#!python\n").Data("data", "share/x.py", ""))
+	var got []string
+	for _, e := range in.Modules().Entries {
+		if strings.HasSuffix(e.Path, ".py") {
+			got = append(got, e.Path)
+		}
+	}
+	equal(t, got, []string{spec.SitePackages() + "/m.py", spec.SitePackages() + "/n.py"})
+	if key := in.Modules().Key; key == in.Part.Key || key == "" {
+		t.Errorf("key %q of a part with key %q", key, in.Part.Key)
+	}
+}
+
 func TestDirectURL(t *testing.T) {
 	for in, want := range map[string]string{
 		"https://index.example/a-1-py3-none-any.whl":            `{"url":"https://index.example/a-1-py3-none-any.whl","archive_info":{}}`,

@@ -98,7 +98,7 @@ func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lock
 	}
 	installed.Rank = p.Rank
 	if compile != nil {
-		if installed.Bytecode, err = compile.wheel(ctx, installed.Part); err != nil {
+		if installed.Bytecode, err = compile.wheel(ctx, installed.Modules()); err != nil {
 			return err
 		}
 	}
