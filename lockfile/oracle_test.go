@@ -56,7 +56,7 @@ sys.exit(done.returncode)
 func (o *oracle) command(t testing.TB, dir string, target tag.Target, flags ...string) *exec.Cmd {
 	t.Helper()
 	args := []string{
-		"sync", "--frozen", "--offline", "--no-cache", "--no-config", "--color", "never",
+		"sync", "--frozen", "--offline", "--no-config", "--color", "never", "--cache-dir", filepath.Join(o.home, "offline"),
 		"--python", o.python(t, target.Python.String()),
 		"--python-platform", fmt.Sprintf("%s-manylinux_%d_%d", target.Arch, target.Glibc.Major, target.Glibc.Minor),
 	}
