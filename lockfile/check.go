@@ -1,8 +1,11 @@
 package lockfile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	pathpkg "path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -10,208 +13,455 @@ import (
 	"vpk/lockfile/pep440"
 	"vpk/lockfile/pep508"
 	"vpk/lockfile/pyproject"
-	"vpk/wheel/tag"
 )
 
-// Check tells whether a lock still fits its project: the project is in it, requires-python is the same range, and every
-// requirement of the project has an edge whose version fits. A lock that fails is stale: the error is of kind fault.Lock
-// and names all that is wrong.
+// Freshness says against what Check compares a lock.
+type Freshness struct {
+	// Project is the pyproject.toml beside the lock.
+	Project *pyproject.Project
+	Disk    Disk
+	// DefaultIndex is the index that is used where none is the default; where it is not known, an index that is not
+	// configured is not told.
+	DefaultIndex string
+}
+
+// Check tells whether a lock still fits its workspace, as `uv lock --check` does offline, with the same checks in the
+// same order (spec §3.1). A lock that fails is stale: the error is of kind fault.Lock and names all differences. Projects
+// that cannot be read are an error of kind fault.Usage.
 //
-// It only judges what an image can be wrong by, and only what can be decided: a requirement counts where it applies on
-// Linux for some Python that the lock serves, and where sources, overrides or conflicts decide instead of its specifiers,
-// any edge will do. uv's own check (`uv lock --check`) compares more.
-func Check(lock *Lock, project *pyproject.Project) error {
-	if project.Name == "" {
-		return nil // a workspace root that is no project has no requirements of its own
+// The notes are what cannot be decided without the network or a build backend, one a line: there the lock is trusted. If
+// nothing else is wrong, each requirement of a project must have an edge whose version fits, which uv does not look at.
+//
+// Not compared: settings of the user, the system and the environment (uv would heed UV_INDEX and the like).
+func Check(lock *Lock, f Freshness) (notes []string, err error) {
+	ws, err := openWorkspace(f.Project, f.Disk.abs("", ""), f.Disk)
+	if err != nil {
+		return nil, err
 	}
-	c := checker{lock: lock, project: project}
-	c.run()
+	c := checker{lock: lock, Freshness: f, workspace: ws, needs: &needs{Algebra: pep508.NewAlgebra(), disk: f.Disk}}
+	c.needs.lower, c.needs.upper, _ = lock.RequiresPython.Bounds()
+	if err := c.run(); err != nil {
+		return nil, err
+	}
 	if len(c.texts) == 0 {
-		return nil
+		c.edges()
 	}
-	return fault.New(fault.Lock, "run `uv lock`", "%s is out of date:\n  %s", lock.Filename, strings.Join(c.texts, "\n  "))
+	if len(c.texts) == 0 {
+		return c.notes, nil
+	}
+	return nil, fault.New(fault.Lock, "run `uv lock`", "%s is out of date:\n  %s", lock.Filename, strings.Join(c.texts, "\n  "))
 }
 
 type checker struct {
-	lock    *Lock
-	project *pyproject.Project
-	root    *Package
-	texts   []string
+	Freshness
+	lock         *Lock
+	workspace    *workspace
+	needs        *needs
+	texts, notes []string
 }
 
 func (c *checker) fail(format string, args ...any) {
 	c.texts = append(c.texts, fmt.Sprintf(format, args...))
 }
 
-func (c *checker) run() {
-	for _, p := range c.lock.Named(c.project.Name) {
-		if p.Source.IsTree() {
-			c.root = p
+func (c *checker) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+// settingsFile is the file that holds the settings.
+func (c *checker) settingsFile() string {
+	name := filepath.Join(filepath.Dir(c.Project.Filename), "uv.toml")
+	if _, err := c.Disk.ReadFile(filepath.Join(filepath.FromSlash(c.workspace.dir), "uv.toml")); err == nil {
+		return name
+	}
+	return c.Project.Filename
+}
+
+func (c *checker) run() error {
+	u := c.workspace.root.UV
+	python, given := c.workspace.wantedPython()
+	lower, upper, _ := python.Bounds()
+	if !given {
+		lower, upper = c.needs.lower, c.needs.upper
+	}
+	c.options()
+	c.markers(lower, upper)
+	c.environments("environments", u.Environments, c.lock.SupportedMarkers)
+	c.environments("required-environments", u.RequiredEnvironments, c.lock.RequiredMarkers)
+	c.conflicts()
+	c.python(python, given, lower, upper)
+	c.option("prerelease", c.workspace.settings.Prerelease, c.lock.Options.PrereleaseMode, "if-necessary-or-explicit")
+	c.members()
+	c.manifest()
+	return c.packages()
+}
+
+// members compares the names of the workspace and the kind of source of each.
+func (c *checker) members() {
+	var wanted []string
+	if len(c.workspace.members) != 1 || !c.workspace.rootIsMember() {
+		for _, m := range c.workspace.members {
+			wanted = append(wanted, m.project.Name)
 		}
 	}
-	if c.root == nil {
-		c.fail("project %q is not in it", c.project.Name)
-		return
-	}
-	c.python()
-	everywhere := c.environments(nil)
-	if !slices.Contains(c.project.Dynamic, "dependencies") {
-		c.requirements("", c.project.Dependencies, c.root.Dependencies, c.root.Metadata.RequiresDist, everywhere)
-	}
-	if !slices.Contains(c.project.Dynamic, "optional-dependencies") {
-		for _, extra := range slices.Sorted(maps.Keys(c.project.OptionalDependencies)) {
-			c.requirements(fmt.Sprintf(" of extra %q", extra), c.project.OptionalDependencies[extra],
-				c.root.OptionalDependencies[extra], c.root.Metadata.RequiresDist, everywhere)
+	for _, name := range c.lock.Manifest.Members {
+		if _, ok := c.workspace.member(name); !ok {
+			c.fail("uv.lock has %q, which is not in the workspace", name)
 		}
 	}
-	for _, group := range slices.Sorted(maps.Keys(c.project.DependencyGroups)) {
-		c.requirements(fmt.Sprintf(" of group %q", group), c.project.DependencyGroups[group],
-			c.root.DevDependencies[group], c.root.Metadata.RequiresDev[group], c.environments(c.project.UV.GroupPython[group]))
-	}
-}
-
-// python compares the ranges of requires-python, as uv does without the holes in them. In a workspace the lock's is the
-// intersection of the members', so that it can only be told whether it lies within the project's.
-func (c *checker) python() {
-	if c.project.RequiresPython == nil || slices.Contains(c.project.Dynamic, "requires-python") {
-		return
-	}
-	lower, upper, ok := c.project.RequiresPython.Bounds()
-	lockLower, lockUpper, lockOK := c.lock.RequiresPython.Bounds()
-	if !ok || !lockOK {
-		return
-	}
-	same := sameBound(lower, lockLower) && sameBound(upper, lockUpper)
-	if len(c.lock.Manifest.Members) > 1 {
-		same = !startsBefore(lockLower, lower) && !endsAfter(lockUpper, upper)
-	}
-	if !same {
-		c.fail("requires-python is %q, not %q as in %s", c.lock.RequiresPython, c.project.RequiresPython, c.project.Filename)
-	}
-}
-
-func sameBound(a, b pep440.Bound) bool {
-	if a.Version.IsZero() || b.Version.IsZero() {
-		return a.Version.IsZero() == b.Version.IsZero()
-	}
-	return a.Inclusive == b.Inclusive && a.Version.Equal(b.Version)
-}
-
-// startsBefore tells whether a range with lower bound a holds versions below lower bound b.
-func startsBefore(a, b pep440.Bound) bool {
-	if a.Version.IsZero() || b.Version.IsZero() {
-		return a.Version.IsZero() && !b.Version.IsZero()
-	}
-	order := a.Version.Compare(b.Version)
-	return order < 0 || order == 0 && a.Inclusive && !b.Inclusive
-}
-
-// endsAfter tells whether a range with upper bound a holds versions above upper bound b.
-func endsAfter(a, b pep440.Bound) bool {
-	if a.Version.IsZero() || b.Version.IsZero() {
-		return a.Version.IsZero() && !b.Version.IsZero()
-	}
-	order := a.Version.Compare(b.Version)
-	return order > 0 || order == 0 && a.Inclusive && !b.Inclusive
-}
-
-// environments are samples of what vpk can make an image for: each minor of CPython 3 on each architecture, as far as the
-// lock, and a group's own requires-python, allow it.
-func (c *checker) environments(also pep440.Specifiers) []pep508.Environment {
-	const newestMinor, latePatch = 30, 20
-	var list []pep508.Environment
-	for minor := 6; minor <= newestMinor; minor++ {
-		for _, patch := range []int{0, latePatch} {
-			full := fmt.Sprintf("3.%d.%d", minor, patch)
-			version := pep440.MustParse(full)
-			if !c.lock.RequiresPython.Contains(version) || !also.Contains(version) {
-				continue
-			}
-			for _, arch := range []tag.Arch{tag.X8664, tag.AArch64} {
-				env := MarkerEnvironment(tag.Target{Python: tag.Python{Major: 3, Minor: minor, Full: full}, Arch: arch})
-				if c.supported(env) {
-					list = append(list, env)
-				}
-			}
-		}
-	}
-	return list
-}
-
-func (c *checker) supported(env pep508.Environment) bool {
-	markers := c.lock.SupportedMarkers
-	return len(markers) == 0 || slices.ContainsFunc(markers, func(m pep508.Marker) bool { return m.Evaluate(env, nil) })
-}
-
-// requirements wants an edge for each requirement of one list.
-func (c *checker) requirements(of string, list []pep508.Requirement, edges []Dependency, locked []Requirement, envs []pep508.Environment) {
-	for _, r := range list {
+	for _, m := range c.workspace.members {
+		name := m.project.Name
+		locked := c.lock.Named(name)
+		listed := slices.Contains(c.lock.Manifest.Members, name)
 		switch {
-		case r.Name == c.project.Name:
-			// Extras of the project that name others of its own are flattened in the lock.
-		case slices.Contains(c.lock.Manifest.Excludes, r.Name):
-			// tool.uv.exclude-dependencies
-		default:
-			if problem := c.requirement(r, edges, locked, envs); problem != "" {
-				c.fail("requirement %q%s %s", r, of, problem)
-			}
+		case len(locked) != 1, slices.Contains(wanted, name) && !listed:
+			c.fail("project %q is not in it", name)
+		case listed && !slices.Contains(wanted, name):
+			c.fail("uv.lock was made for a workspace, and %q is alone now", name)
+		case locked[0].Source.Kind != c.workspace.kind(m, true):
+			c.fail("%s makes %q %s, uv.lock was made for %s", m.project.Filename, name, c.workspace.kind(m, true), locked[0].Source.Kind)
 		}
 	}
 }
 
-func (c *checker) requirement(r pep508.Requirement, edges []Dependency, locked []Requirement, envs []pep508.Environment) string {
-	if missing := missingExtras(r, locked); len(missing) > 0 {
-		return "is locked without extra " + quoted(missing)
+// manifest compares what the workspace's root asks for itself.
+func (c *checker) manifest() {
+	u, m := c.workspace.root.UV, c.lock.Manifest
+	l := c.lowering(member{c.workspace.dir, c.workspace.root}, c.workspace)
+	file := c.workspace.root.Filename
+	compare := func(of string, wanted []pep508.Requirement, locked []Requirement, at place) {
+		for _, d := range differ(l.list(wanted, at), c.needs.locked(locked)) {
+			c.fail("%s", d.words(file, of))
+		}
 	}
-	free := slices.ContainsFunc(c.lock.Manifest.Overrides, func(o Requirement) bool { return o.Name == r.Name })
-	for _, env := range envs {
-		if !r.Marker.Evaluate(env, nil) {
+	compare("", nil, m.Requirements, place{})
+	compare(" in constraint-dependencies", u.Constraints, m.Constraints, place{})
+	compare(" in override-dependencies", u.Overrides, m.Overrides, place{})
+	c.names("exclude-dependencies", file, u.Excludes, m.Excludes)
+	compare(" in build-constraint-dependencies", u.BuildConstraints, m.BuildConstraints, place{})
+	wanted := map[string][]pep508.Requirement{}
+	if !c.workspace.rootIsMember() {
+		wanted = c.workspace.root.DependencyGroups
+	}
+	for _, group := range groupNames(wanted, m.DependencyGroups) {
+		// Uv lowers these as belonging to no group.
+		compare(fmt.Sprintf(" in group %q", group), wanted[group], m.DependencyGroups[group], place{})
+	}
+	c.dependencyMetadata()
+	c.texts = append(c.texts, l.problems...)
+}
+
+// names compares sets of names.
+func (c *checker) names(what, file string, wanted, locked []string) {
+	a, b := slices.Compact(slices.Sorted(slices.Values(wanted))), slices.Compact(slices.Sorted(slices.Values(locked)))
+	if !slices.Equal(a, b) {
+		c.fail("%s wants %s [%s], uv.lock was made for [%s]", file, what, quoted(a), quoted(b))
+	}
+}
+
+func groupNames[A, B any](a map[string]A, b map[string]B) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// dependencyMetadata compares tool.uv.dependency-metadata, requirement by requirement in order.
+func (c *checker) dependencyMetadata() {
+	key := func(d pyproject.DependencyMetadata) string {
+		parts := []string{d.Name, d.Version.Trimmed().String(), strings.Join(d.ProvidesExtras, ",")}
+		for _, s := range d.RequiresPython {
+			s.Version = s.Version.Trimmed()
+			parts = append(parts, s.String())
+		}
+		parts = append(parts, "")
+		for _, r := range d.RequiresDist {
+			n := c.needs.of(Requirement{Name: r.Name, Extras: r.Extras, Specifiers: r.Specifiers, Source: Source{Kind: Registry, Location: r.URL}},
+				c.needs.Of(r.Marker), "")
+			parts = append(parts, fmt.Sprint(n.key))
+		}
+		return strings.Join(parts, "\x00")
+	}
+	sides := [2]map[string]bool{{}, {}}
+	for _, d := range c.workspace.settings.DependencyMetadata {
+		sides[0][key(d)] = true
+	}
+	for _, d := range c.lock.Manifest.DependencyMetadata {
+		read, err := readMetadata(d)
+		if err != nil {
+			c.fail("dependency-metadata of %q in uv.lock: %v", d.Name, err)
+			return
+		}
+		sides[1][key(read)] = true
+	}
+	if !maps.Equal(sides[0], sides[1]) {
+		c.fail("%s has other dependency-metadata than uv.lock was made for", c.settingsFile())
+	}
+}
+
+// readMetadata reads what the lock keeps as text.
+func readMetadata(d DependencyMetadata) (m pyproject.DependencyMetadata, err error) {
+	m = pyproject.DependencyMetadata{Name: d.Name, ProvidesExtras: d.ProvidesExtras}
+	if d.Version != "" {
+		if m.Version, err = pep440.Parse(d.Version); err != nil {
+			return m, err
+		}
+	}
+	if m.RequiresPython, err = pep440.ParseSpecifiers(d.RequiresPython); err != nil {
+		return m, err
+	}
+	for _, s := range d.RequiresDist {
+		r, err := pep508.ParseRequirement(s)
+		if err != nil {
+			return m, err
+		}
+		m.RequiresDist = append(m.RequiresDist, r)
+	}
+	return m, nil
+}
+
+func (c *checker) lowering(m member, ws *workspace) *lowering {
+	return &lowering{needs: c.needs, workspace: ws, project: m.project, dir: m.dir, editable: true}
+}
+
+// packages compares the metadata of every package that can change without the lock: the members, and what they reach
+// through source trees and archives.
+func (c *checker) packages() error {
+	indexes := c.indexes()
+	var queue []*Package
+	seen := map[*Package]bool{}
+	push := func(p *Package) {
+		if !seen[p] {
+			seen[p] = true
+			queue = append(queue, p)
+		}
+	}
+	for _, m := range c.workspace.members {
+		for _, p := range c.lock.Named(m.project.Name) {
+			push(p)
+		}
+	}
+	for _, r := range slices.Concat(slices.Collect(maps.Values(c.lock.Manifest.DependencyGroups))...) {
+		indexes.add(r)
+		for _, p := range c.lock.Named(r.Name) {
+			if p.Source.IsTree() {
+				push(p)
+			}
+		}
+	}
+	for i := 0; i < len(queue); i++ {
+		p := queue[i]
+		if p.Source.Kind == Registry {
+			indexes.want(p)
+		}
+		if p.Source.Kind == Registry || p.Source.Kind == Git {
 			continue
 		}
-		var unfit *Package
-		fits := false
-		for i := range edges {
-			e := &edges[i]
-			// With conflicts, which edge counts depends on what is active: any may.
-			if e.Package.Name != r.Name || len(c.lock.Conflicts) == 0 && !e.Marker.Evaluate(env, nil) {
-				continue
-			}
-			if free || satisfies(e.Package, r) {
-				fits = true
-			} else if unfit == nil {
-				unfit = e.Package
+		if err := c.metadata(p); err != nil {
+			return err
+		}
+		for _, r := range p.Metadata.RequiresDist {
+			indexes.add(r)
+		}
+		for _, group := range slices.Sorted(maps.Keys(p.Metadata.RequiresDev)) {
+			for _, r := range p.Metadata.RequiresDev[group] {
+				indexes.add(r)
 			}
 		}
-		switch {
-		case fits:
-		case unfit != nil:
-			return "is locked to " + unfit.Version.String()
-		default:
-			return "is not locked"
+		for _, list := range edgeLists(p) {
+			for i := range list {
+				push(list[i].Package)
+			}
 		}
 	}
-	return ""
+	return nil
 }
 
-// satisfies tells whether a package's version lies in a requirement's specifiers. Only those of an index are held to it:
-// another source replaces the specifiers.
-func satisfies(p *Package, r pep508.Requirement) bool {
-	return p.Source.Kind != Registry || r.URL != "" || p.Version.IsZero() || r.Specifiers.Contains(p.Version)
+// edgeLists gives all edges of a package, in a fixed order.
+func edgeLists(p *Package) [][]Dependency {
+	lists := [][]Dependency{p.Dependencies}
+	for _, key := range slices.Sorted(maps.Keys(p.OptionalDependencies)) {
+		lists = append(lists, p.OptionalDependencies[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.DevDependencies)) {
+		lists = append(lists, p.DevDependencies[key])
+	}
+	return lists
 }
 
-// missingExtras are the extras of a requirement that it did not have when it was locked. Edges do not tell: they leave out
-// extras that bring nothing.
-func missingExtras(r pep508.Requirement, locked []Requirement) []string {
-	var known []string
-	found := false
-	for _, l := range locked {
-		if l.Name == r.Name {
-			found = true
-			known = append(known, l.Extras...)
+// metadata compares the metadata of one package.
+func (c *checker) metadata(p *Package) error {
+	if !p.Source.IsTree() {
+		c.note("the requirements of %s, an archive, were not compared with uv.lock", p)
+		return nil
+	}
+	l, err := c.open(p)
+	if err != nil || l == nil {
+		return err
+	}
+	defer func() { c.texts = append(c.texts, l.problems...) }()
+	project := l.project
+	unknown := project.HasPoetry && project.Dependencies == nil || slices.Contains(project.Dynamic, "dependencies") ||
+		slices.Contains(project.Dynamic, "optional-dependencies")
+	versionIsDynamic := project.Version.IsZero()
+	switch {
+	case project.Name != p.Name:
+		c.fail("%s is project %q, uv.lock was made for %q", project.Filename, project.Name, p.Name)
+		return nil
+	case versionIsDynamic && !p.Version.IsZero():
+		c.fail("%s has a dynamic version, uv.lock was made for %s", project.Filename, p.Version)
+		return nil
+	case !versionIsDynamic && p.Version.IsZero():
+		c.fail("%s has version %s, uv.lock was made for a dynamic one", project.Filename, project.Version)
+		return nil
+	case unknown:
+		c.note("the requirements of %q are dynamic and were not compared with uv.lock", p.Name)
+		return nil
+	case !p.Version.Equal(project.Version) && !versionIsDynamic:
+		c.fail("%s has version %s, uv.lock was made for %s", project.Filename, project.Version, p.Version)
+	}
+	if c.lock.Revision > 0 {
+		c.names("the extras of "+p.Name, project.Filename, slices.Collect(maps.Keys(project.OptionalDependencies)), p.Metadata.ProvidesExtras)
+	}
+	wanted, extraOf := l.requiresDist()
+	locked := c.needs.locked(p.Metadata.RequiresDist)
+	differences := differ(wanted, locked)
+	if len(differences) > 0 && versionIsDynamic && len(differ(l.flatten(wanted, extraOf), locked)) == 0 {
+		differences = nil // some build backends flatten
+	}
+	for _, d := range differences {
+		c.fail("%s", d.words(project.Filename, ""))
+	}
+	c.groups(p, l)
+	return nil
+}
+
+// open finds the project of a source tree; nil where there is nothing to compare.
+func (c *checker) open(p *Package) (*lowering, error) {
+	dir := c.Disk.abs("", p.Source.Location)
+	for _, m := range c.workspace.members {
+		if m.dir == dir || m.project.Name == p.Name {
+			l := c.lowering(m, c.workspace)
+			return l, nil
 		}
 	}
-	if !found {
-		return nil // a lock of an early revision, or a requirement without an edge, which is told elsewhere
+	project, err := c.Disk.project(dir)
+	if err != nil {
+		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(r.Extras), func(extra string) bool { return slices.Contains(known, extra) })
+	if project == nil || project.Name == "" {
+		c.note("the requirements of %q are not in a pyproject.toml and were not compared with uv.lock", p.Name)
+		return nil, nil
+	}
+	ws, err := openWorkspace(project, dir, c.Disk)
+	if err != nil {
+		return nil, err
+	}
+	ws.settings = c.workspace.settings
+	l := c.lowering(member{dir, project}, ws)
+	l.editable = p.Source.Kind == Editable
+	return l, nil
+}
+
+// requiresDist gives the project's requirements and those of its extras, as a wheel of it would have them, and for each
+// the extra that it stands in.
+func (l *lowering) requiresDist() (list []need, extraOf []string) {
+	add := func(requirements []pep508.Requirement, extra string) {
+		for _, r := range requirements {
+			if extra != "" {
+				m, _ := pep508.ParseMarker("extra == '" + extra + "'") // a name has no quote
+				r.Marker = r.Marker.And(m)
+			}
+			for _, n := range l.requirement(r, place{extra: extra}) {
+				list, extraOf = append(list, n), append(extraOf, extra)
+			}
+		}
+	}
+	add(l.project.Dependencies, "")
+	for _, extra := range slices.Sorted(maps.Keys(l.project.OptionalDependencies)) {
+		add(l.project.OptionalDependencies[extra], extra)
+	}
+	return list, extraOf
+}
+
+// groups compares a package's dependency groups. A group without requirements counts since revision 1.
+func (c *checker) groups(p *Package, l *lowering) {
+	for _, group := range groupNames(l.project.DependencyGroups, p.Metadata.RequiresDev) {
+		wanted, isWanted := l.project.DependencyGroups[group]
+		locked, isLocked := p.Metadata.RequiresDev[group]
+		of := fmt.Sprintf(" in group %q", group)
+		if l.project.Name != c.workspace.root.Name {
+			of += fmt.Sprintf(" of %q", p.Name)
+		}
+		for _, d := range differ(l.list(wanted, place{group: group}), c.needs.locked(locked)) {
+			c.fail("%s", d.words(l.project.Filename, of))
+		}
+		if c.lock.Revision > 0 && len(wanted) == 0 && len(locked) == 0 && isWanted != isLocked {
+			what := "has the empty group %q, which uv.lock was made without"
+			if isLocked {
+				what = "lacks the empty group %q, which uv.lock was made for"
+			}
+			c.fail("%s "+what, l.project.Filename, group)
+		}
+	}
+}
+
+// edges makes the checks beyond uv's.
+func (c *checker) edges() {
+	for _, m := range c.workspace.members {
+		e := edgeCheck{lock: c.lock, project: m.project, root: c.lock.Named(m.project.Name)[0]}
+		e.run()
+		c.texts = append(c.texts, e.texts...)
+	}
+}
+
+// allowedIndexes are the indexes that packages may be locked from, if any index is configured.
+type allowedIndexes struct {
+	*checker
+	any     bool // nothing is configured
+	lenient bool // the default index is in use and not known
+	known   map[string]bool
+	missing map[string]bool // those that were told
+}
+
+func (c *checker) indexes() *allowedIndexes {
+	s := c.workspace.settings
+	a := &allowedIndexes{checker: c, known: map[string]bool{}, missing: map[string]bool{}}
+	a.any = len(s.Indexes) == 0 && len(s.FindLinks) == 0 && !s.NoIndex
+	for _, location := range s.FindLinks {
+		a.known[c.needs.index(location, c.workspace.dir)] = true
+	}
+	if s.NoIndex {
+		return a
+	}
+	hasDefault := false
+	names := map[string]bool{}
+	for _, i := range s.Indexes {
+		if i.Name != "" && names[i.Name] || i.Default && hasDefault {
+			continue
+		}
+		names[i.Name], hasDefault = true, hasDefault || i.Default
+		a.known[c.needs.index(i.URL, c.workspace.dir)] = true
+	}
+	if !hasDefault {
+		a.lenient = c.DefaultIndex == ""
+		a.known[c.needs.index(cmp.Or(c.DefaultIndex, "/"), c.workspace.dir)] = true
+	}
+	return a
+}
+
+// add allows the index that a requirement names.
+func (a *allowedIndexes) add(r Requirement) {
+	if r.Source.Kind == Registry && r.Source.Location != "" {
+		a.known[a.needs.index(r.Source.Location, a.workspace.dir)] = true
+	}
+}
+
+// want tells an index that is not allowed, once.
+func (a *allowedIndexes) want(p *Package) {
+	location := a.needs.index(p.Source.Location, a.workspace.dir)
+	if a.any || a.known[location] || a.missing[location] || a.lenient && !pathpkg.IsAbs(location) {
+		return
+	}
+	a.missing[location] = true
+	a.fail("uv.lock has %s from index %s, which %s does not name", p, withoutSecrets(p.Source.Location), a.settingsFile())
 }

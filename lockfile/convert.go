@@ -44,6 +44,33 @@ func named[W, T any](p *parser, w map[string]W, convert func(W, path) T, in path
 	return values
 }
 
+func (p *parser) options(w *optionsWire, in path) Options {
+	return Options{
+		ResolutionMode: w.ResolutionMode, PrereleaseMode: w.PrereleaseMode, ForkStrategy: w.ForkStrategy,
+		ExcludeNewer: w.ExcludeNewer, ExcludeNewerSpan: w.ExcludeNewerSpan,
+		ExcludeNewerPackage: named(p, w.ExcludeNewerPackage, p.moment, in.at("exclude-newer-package")),
+	}
+}
+
+// moment reads a timestamp, or a span in its place, or false.
+func (p *parser) moment(w any, in path) string {
+	if table, ok := w.(map[string]any); ok {
+		if w = table["span"]; w == nil {
+			w = table["timestamp"]
+		}
+	}
+	switch w := w.(type) {
+	case string:
+		return w
+	case bool:
+		if !w {
+			return "false"
+		}
+	}
+	p.problems.add(in, "want a timestamp, a table with one, or false")
+	return ""
+}
+
 func (p *parser) requirements(w []requirementWire, in path) []Requirement {
 	if w == nil {
 		return nil

@@ -68,8 +68,8 @@ func TestDemoLikeUV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := lockfile.Check(lock, project); err != nil {
-		t.Error(err)
+	if notes, err := checkDir(dir); err != nil || len(notes) > 0 {
+		t.Error(err, notes)
 	}
 	for _, python := range []string{"3.11", "3.13"} {
 		for _, arch := range []tag.Arch{tag.X8664, tag.AArch64} {

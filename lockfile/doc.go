@@ -9,7 +9,7 @@
 // package. Further, where uv waits until it installs, a hash must be one and only a source tree may lack a version.
 // Problems are told all at once, with their lines.
 //
-// Not kept: times of upload, zstd copies of wheels, exclude-newer-package.
+// Not kept: times of upload, zstd copies of wheels.
 //
 // # Selection
 //
@@ -33,9 +33,13 @@
 //
 // # Freshness
 //
-// Check compares the lock with pyproject.toml as far as an image can be wrong by it. It is not uv's `--locked`.
+// Check compares the lock with the pyproject.toml of its workspace as `uv lock --check` does, in the same order
+// (crates/uv/src/commands/project/lock.rs:1041, mod.rs:1584), without network and build backend: tool.uv.sources are
+// applied, markers and ranges compared by meaning. What it cannot decide it notes. Beyond uv, each requirement has its edge,
+// and the edge's version fits.
 //
 // Places such as "spec §2.4" are in spec/uv-lock-reading.md, "mod.rs:4059" in uv 0.11.8's crates/uv-resolver/src/lock.
 //
-// The package knows nothing of the network, of the content of wheels, or of files: it takes bytes.
+// The package knows nothing of the network, of the content of wheels, or of files: it takes
+// bytes, and Check takes functions that read files.
 package lockfile

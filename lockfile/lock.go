@@ -39,6 +39,8 @@ type Options struct {
 	ResolutionMode, PrereleaseMode, ForkStrategy string
 	// ExcludeNewer is a timestamp; when ExcludeNewerSpan, an ISO 8601 duration, is set, the timestamp means nothing.
 	ExcludeNewer, ExcludeNewerSpan string
+	// ExcludeNewerPackage has for some packages a timestamp or a span of their own, or "false" for none.
+	ExcludeNewerPackage map[string]string
 }
 
 // Manifest is what was resolved, besides the packages' own metadata.

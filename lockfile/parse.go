@@ -65,7 +65,7 @@ func (p *parser) lock(w *lockWire) *Lock {
 		}
 		lock.Conflicts = append(lock.Conflicts, items)
 	}
-	lock.Options = Options(w.Options)
+	lock.Options = p.options(&w.Options, root.at("options"))
 	lock.Manifest = p.manifest(&w.Manifest, root.at("manifest"))
 	p.packages(lock, w)
 	return lock

@@ -230,7 +230,8 @@ func TestParseEverything(t *testing.T) {
 	}
 	wantOptions := lockfile.Options{
 		ResolutionMode: "lowest", PrereleaseMode: "allow", ForkStrategy: "fewest", ExcludeNewer: "2026-01-01T00:00:00Z",
-		ExcludeNewerSpan: "P1W",
+		ExcludeNewerSpan:    "P1W",
+		ExcludeNewerPackage: map[string]string{"numpy": "false"},
 	}
 	if diff := cmp.Diff(wantOptions, lock.Options); diff != "" {
 		t.Error(diff)

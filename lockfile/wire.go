@@ -24,6 +24,8 @@ type optionsWire struct {
 	ForkStrategy     string `toml:"fork-strategy"`
 	ExcludeNewer     string `toml:"exclude-newer"`
 	ExcludeNewerSpan string `toml:"exclude-newer-span"`
+	// ExcludeNewerPackage holds timestamps, tables of a timestamp and a span, and false.
+	ExcludeNewerPackage map[string]any `toml:"exclude-newer-package"`
 }
 
 type manifestWire struct {

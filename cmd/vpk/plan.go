@@ -69,6 +69,9 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 		if plan, err = pack.PlanFor(p, selection, target); err != nil {
 			return err
 		}
+		if plan.Note != "" && !s.quiet {
+			fmt.Fprintln(s.err, plan.Note)
+		}
 	} else if plan, err = o.planForBase(cmd, s, p, selection); err != nil {
 		return err
 	}

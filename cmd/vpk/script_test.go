@@ -229,7 +229,13 @@ func (p locked) toml(server *testwheel.Server, root bool) string {
 	table("optional-dependencies", p.extras)
 	table("dev-dependencies", p.groups)
 	if root {
-		fmt.Fprintf(&b, "\n[package.metadata]\nrequires-dist = %s\nprovides-extras = [%s]\n", edges(p.deps), quoted(p.extras))
+		requires := slices.Clone(p.deps)
+		for _, extra := range slices.Sorted(maps.Keys(p.extras)) {
+			for _, name := range p.extras[extra] {
+				requires = append(requires, fmt.Sprintf("%s;extra == '%s'", name, extra))
+			}
+		}
+		fmt.Fprintf(&b, "\n[package.metadata]\nrequires-dist = %s\nprovides-extras = [%s]\n", edges(requires), quoted(p.extras))
 		table("metadata.requires-dev", p.groups)
 	}
 	return b.String()

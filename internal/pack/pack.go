@@ -54,7 +54,7 @@ func (i *image) close() error { return i.wheels.close() }
 // build is the story up to the delivery.
 func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, err error) {
 	p := o.Project
-	if err := p.check(o.Selection); err != nil {
+	if err := s.check(p, o.Selection); err != nil {
 		return nil, err
 	}
 	img := &image{}

@@ -74,6 +74,8 @@ name = "demo"
 version = "0"
 source = { virtual = "." }
 dependencies = [{ name = "alpha" }]
+[package.metadata]
+requires-dist = [{ name = "alpha" }]
 `,
 		"app.py":      "print('app')\n",
 		"static/a.js": "x\n",

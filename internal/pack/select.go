@@ -12,14 +12,6 @@ import (
 	"vpk/wheel/tag"
 )
 
-// check compares the lock with pyproject.toml, unless the user asked not to.
-func (p *Project) check(s Selection) error {
-	if s.Frozen {
-		return nil
-	}
-	return lockfile.Check(p.Lock, p.Manifest)
-}
-
 // choose selects packages for a target.
 func (p *Project) choose(s Selection, target tag.Target) (*lockfile.Selection, error) {
 	if !s.Frozen && p.Manifest.RequiresPython != nil {
@@ -61,23 +53,26 @@ func (p *Project) defaultGroups(s Selection) (pyproject.DefaultGroups, error) {
 type PlanReport struct {
 	Target   string    `json:"target"`
 	Packages []Package `json:"packages"`
+	// Note is what could not be compared with the lock, if anything; Plan tells it instead.
+	Note string `json:"-"`
 }
 
 // PlanFor plans for a target that the user names. It needs no base image and no network.
 func PlanFor(p *Project, s Selection, target tag.Target) (*PlanReport, error) {
-	if err := p.check(s); err != nil {
+	note, err := p.check(s)
+	if err != nil {
 		return nil, err
 	}
 	selection, err := p.choose(s, target)
 	if err != nil {
 		return nil, err
 	}
-	return &PlanReport{Target: target.String(), Packages: packages(selection)}, s.requireHashes(selection)
+	return &PlanReport{Target: target.String(), Packages: packages(selection), Note: note}, s.requireHashes(selection)
 }
 
 // Plan plans for the target that the base image is.
 func Plan(ctx context.Context, s *Sources, o Options) (*PlanReport, error) {
-	if err := o.Project.check(o.Selection); err != nil {
+	if err := s.check(o.Project, o.Selection); err != nil {
 		return nil, err
 	}
 	b, err := openBase(ctx, s, o)

@@ -38,7 +38,7 @@ type VenvResult struct {
 
 // Venv writes a project's environment to a directory of this machine, for an interpreter of this machine.
 func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err error) {
-	if err := o.Project.check(o.Selection); err != nil {
+	if err := s.check(o.Project, o.Selection); err != nil {
 		return nil, err
 	}
 	dir, err := filepath.Abs(o.Dir)

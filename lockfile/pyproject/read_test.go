@@ -79,14 +79,14 @@ func TestRead(t *testing.T) {
 		"filename":  p.Filename,
 	}
 	want := map[string]any{
-		"name":      "my-project",
-		"version":   "1.0.0rc1",
-		"dynamic":   []string{"readme"},
-		"python":    ">=3.10",
-		"deps":      []string{"base[a,b]>=1", "tool @ https://files.example/tool.whl"},
-		"extra":     []string{"x ; python_version < '3.12'"},
-		"scripts":   map[string]string{"serve": "pkg.main:run"},
-		"build":     true,
+		"name":    "my-project",
+		"version": "1.0.0rc1",
+		"dynamic": []string{"readme"},
+		"python":  ">=3.10",
+		"deps":    []string{"base[a,b]>=1", "tool @ https://files.example/tool.whl"},
+		"extra":   []string{"x ; python_version < '3.12'"},
+		"scripts": map[string]string{"serve": "pkg.main:run"},
+		"build":   true,
 		"dev": []string{
 			"ruff ; python_full_version >= '3.12'", "pytest ; python_full_version >= '3.12'", "ruff", "debug", "legacy",
 		},

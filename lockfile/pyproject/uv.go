@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"vpk/internal/fault"
 	"vpk/lockfile/pep440"
@@ -216,7 +215,7 @@ func (r *reader) settings(w *settingsWire, in ...any) Settings {
 	return s
 }
 
-// moment reads a point in time as text: a string, a TOML date or time, or false for none.
+// moment reads a point in time as text, or false for none.
 func (r *reader) moment(w any, place []any) string {
 	switch w := w.(type) {
 	case nil:
@@ -227,12 +226,8 @@ func (r *reader) moment(w any, place []any) string {
 		if !w {
 			return "false"
 		}
-	case time.Time:
-		return w.Format(time.RFC3339Nano)
-	case fmt.Stringer: // go-toml's local dates
-		return w.String()
 	}
-	r.add(errors.New("want a date, a time or a span"), place...)
+	r.add(errors.New("want a date, a time or a span, in quotes"), place...)
 	return ""
 }
 

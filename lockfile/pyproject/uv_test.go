@@ -29,8 +29,8 @@ exclude-dependencies = ["Not_Me"]
 resolution = "lowest-direct"
 prerelease = "allow"
 fork-strategy = "fewest"
-exclude-newer = 2025-01-02
-exclude-newer-package = { Torch = "3 days", numpy = false, idna = 2025-01-02T03:04:05Z }
+exclude-newer = "2025-01-02"
+exclude-newer-package = { Torch = "3 days", numpy = false, idna = "2025-01-02T03:04:05Z" }
 index-url = "https://index.example/simple"
 extra-index-url = ["https://index.example/more"]
 find-links = ["../links"]
@@ -151,7 +151,8 @@ func TestReadUVErrors(t *testing.T) {
 		"conflicts = [[{ extra = \"a\", what = \"b\" }, { extra = \"c\" }]]": `unknown key "what" in a conflict`,
 		"constraint-dependencies = [\"a b\"]":                                "parse requirement",
 		"exclude-dependencies = [\"a b\"]":                                   "p.toml:2: ",
-		"exclude-newer = 1":                                                  "want a date, a time or a span",
+		"exclude-newer = 2025-01-02":                                         "p.toml:2: want a date, a time or a span, in quotes",
+		"exclude-newer = 1":                                                  "want a date, a time or a span, in quotes",
 		"index = [{ name = \"x\" }]":                                         `key "url" of an index is missing`,
 		"dependency-metadata = [{ name = \"a\", version = \"x\" }]":          "parse version",
 	} {

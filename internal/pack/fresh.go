@@ -1,0 +1,38 @@
+package pack
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"vpk/internal/config"
+	"vpk/internal/fault"
+	"vpk/lockfile"
+)
+
+// check compares the lock with the workspace that it is for, unless the user asked not to. The note says what cannot be
+// decided offline; it is empty where everything can.
+func (p *Project) check(s Selection) (note string, err error) {
+	if s.Frozen {
+		return "", nil
+	}
+	dir, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return "", fault.New(fault.Usage, "", "read project: %w", err)
+	}
+	notes, err := lockfile.Check(p.Lock, lockfile.Freshness{
+		Project:      p.Manifest,
+		Disk:         lockfile.Disk{Dir: dir, ReadFile: os.ReadFile, ReadDir: os.ReadDir},
+		DefaultIndex: config.DefaultIndex,
+	})
+	return strings.Join(notes, "; "), err
+}
+
+// check is Project.check, the note told to whoever watches.
+func (s *Sources) check(p *Project, selection Selection) error {
+	note, err := p.check(selection)
+	if note != "" {
+		s.reporter.Note("%s", note)
+	}
+	return err
+}
