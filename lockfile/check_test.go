@@ -1,6 +1,7 @@
 package lockfile_test
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -255,4 +256,101 @@ func TestCheckWorkspaceErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckDynamicVersion: requirements are compared nevertheless, and extras of extras may be flattened, as a build
+// backend may have done.
+func TestCheckDynamicVersion(t *testing.T) {
+	const project = `[project]
+name = "p"
+dynamic = ["version"]
+requires-python = ">=3.10"
+dependencies = ["a"]
+[project.optional-dependencies]
+x = ["b ; os_name == 'posix'", "p[y]>1"]
+y = ["c"]
+`
+	lock := func(requires string) string {
+		return head + `revision = 3
+
+[[package]]
+name = "p"
+source = { virtual = "." }
+dependencies = [{ name = "a" }]
+[package.optional-dependencies]
+x = [{ name = "b" }, { name = "c" }]
+y = [{ name = "c" }]
+[package.metadata]
+requires-dist = [{ name = "a" }, ` + requires + `]
+provides-extras = ["x", "y"]
+
+@a 1
+@b 1
+@c 1
+`
+	}
+	for name, c := range map[string]struct {
+		requires string
+		fresh    bool
+	}{
+		"as written": {`{ name = "b", marker = "os_name == 'posix' and extra == 'x'" }, { name = "p", extras = ["y"], marker = "extra == 'x'", specifier = ">1" },
+			{ name = "c", marker = "extra == 'y'" }`, true},
+		"flat": {`{ name = "b", marker = "os_name == 'posix' and extra == 'x'" }, { name = "c", marker = "extra == 'y'" },
+			{ name = "c", marker = "extra == 'x'" }, { name = "p", marker = "extra == 'x'", specifier = ">1" }`, true},
+		"neither": {`{ name = "b", marker = "os_name == 'posix' and extra == 'x'" }, { name = "c", marker = "extra == 'x'" }`, false},
+	} {
+		if _, err := check(t, lock(c.requires), map[string]string{"pyproject.toml": project}); (err == nil) != c.fresh {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	static := strings.Replace(project, "dynamic = [\"version\"]", "version = \"1\"", 1)
+	_, err := check(t, lock(`{ name = "c" }`), map[string]string{"pyproject.toml": static})
+	if err == nil || !strings.Contains(err.Error(), "pyproject.toml has version 1, uv.lock was made for a dynamic one") {
+		t.Errorf("static: %v", err)
+	}
+}
+
+// TestCheckDefaultIndex: a package of the default index is told once that is known and others are configured.
+func TestCheckDefaultIndex(t *testing.T) {
+	text := checkedProject + "[[tool.uv.index]]\nurl = \"https://index.example/other\"\n"
+	project, err := pyproject.Read([]byte(text), "pyproject.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := mustParse(t, expandLock(strings.Replace(checkedLock, head, head+"revision = 3\n", 1)))
+	for index, fresh := range map[string]bool{"": true, "https://index.example/simple": true, "https://index.example/third": false} {
+		_, err := lockfile.Check(lock, lockfile.Freshness{Project: project, Disk: files(nil), DefaultIndex: index})
+		if (err == nil) != fresh {
+			t.Errorf("default %q: %v", index, err)
+		}
+	}
+}
+
+// FuzzCheck wants every pyproject.toml to be fresh, stale or refused, and stale again when it is asked again.
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte(checkedProject))
+	f.Add([]byte("[tool.uv.workspace]\nmembers = [\"**/[!a]?*\"]\nexclude = [\"m*\"]\n"))
+	f.Add([]byte("[project]\nname = \"demo\"\nversion = \"1.0\"\n[tool.uv]\nconflicts = [[{ group = \"a\" }, { group = \"b\" }]]\n" +
+		"[dependency-groups]\na = [{ include-group = \"b\" }]\nb = [\"repo @ git+ssh://git@git.example/x@v1#subdirectory=y\"]\n"))
+	lock, err := lockfile.Parse([]byte(expandLock(strings.Replace(checkedLock, head, head+"revision = 3\n", 1))), "uv.lock")
+	if err != nil {
+		f.Fatal(err)
+	}
+	disk := files(map[string]string{"mem/pyproject.toml": "[project]\nname = \"mem\"\nversion = \"1\"\n", "mem/x/y": ""})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		project, err := pyproject.Read(data, "pyproject.toml")
+		if err != nil {
+			return
+		}
+		check := func() string {
+			notes, err := lockfile.Check(lock, lockfile.Freshness{Project: project, Disk: disk})
+			if kind := fault.KindOf(err); err != nil && kind != fault.Lock && kind != fault.Usage {
+				t.Fatalf("kind %d of %v", kind, err)
+			}
+			return fmt.Sprint(notes, err)
+		}
+		if a, b := check(), check(); a != b {
+			t.Fatalf("%s\nand\n%s", a, b)
+		}
+	})
 }
