@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
+	"golang.org/x/sys/unix"
 
 	"vpk/internal/fault"
 )
@@ -63,6 +64,10 @@ func (f *confinement) enter() error {
 	err := landlock.V8.BestEffort().Restrict(landlock.RODirs(string(f.Visible)), landlock.RWFiles(nodes...).IgnoreIfMissing())
 	if err != nil {
 		return fmt.Errorf("restrict access with Landlock: %w", err)
+	}
+	// The root may lie below directories of other users. Whoever may not drop capabilities has none to drop.
+	if err := boundCapabilities(unix.CAP_DAC_READ_SEARCH); err != nil && !errors.Is(err, unix.EPERM) {
+		return err
 	}
 	return nil
 }

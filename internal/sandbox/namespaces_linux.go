@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -266,7 +267,23 @@ func (e *enclosure) furnishRun(r *rootfs) error {
 
 // dropCapabilities gives up all capabilities for good, those included that user 0 would get by executing a program.
 func dropCapabilities() error {
+	if err := boundCapabilities(); err != nil {
+		return err
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData // version 3 takes two
+	if err := unix.Capset(&header, &none[0]); err != nil {
+		return fmt.Errorf("drop capabilities: %w", err)
+	}
+	return nil
+}
+
+// boundCapabilities has the next program of this process, whoever's it is, get no capabilities but these.
+func boundCapabilities(keep ...uintptr) error {
 	for capability := range uintptr(64) {
+		if slices.Contains(keep, capability) {
+			continue
+		}
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); errors.Is(err, unix.EINVAL) {
 			break // the kernel has no more
 		} else if err != nil {
@@ -275,11 +292,6 @@ func dropCapabilities() error {
 	}
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return fmt.Errorf("drop ambient capabilities: %w", err)
-	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData // version 3 takes two
-	if err := unix.Capset(&header, &none[0]); err != nil {
-		return fmt.Errorf("drop capabilities: %w", err)
 	}
 	return nil
 }

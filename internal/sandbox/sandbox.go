@@ -20,9 +20,10 @@
 //
 // Direct: for hosts that refuse namespaces, as most containers of CI services do. The root's own loader runs the root's
 // own program; paths are the host's (ROOT/usr/lib/...), the interpreter is told by PYTHONHOME. Landlock, as far as the
-// kernel has it, shows the root and the devices only. Without Landlock (before Linux 5.13) files of the host are visible,
-// and an absolute link among the root's libraries would lead to the host's. Compile only: absolute paths of the image do
-// not exist. The number of processes is not limited: the kernel would count all of the user's.
+// kernel has it, shows the root and the devices only. Without Landlock (before Linux 5.13) the host's files are visible,
+// and to a compiler that foreign code has taken over as writable as to the user; and an absolute link among the root's
+// libraries would lead to the host's. The caller's root keeps no capability but to read. Compile only: absolute paths of the
+// image do not exist. The number of processes is not limited: the kernel would count all of the user's.
 //
 // Docker and Podman: the engine's command line; the root is imported once, as an image named by RootID. The engine adds
 // PATH, HOSTNAME and HOME (Podman also TERM and container) to the environment, /proc, /sys, more devices and files like /etc/hosts. Memory is

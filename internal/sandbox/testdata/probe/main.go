@@ -16,11 +16,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 var probes = map[string]func(args []string){
 	"args":    func(args []string) { fmt.Printf("%q\n", args) },
 	"calls":   calls,
+	"caps":    caps,
 	"cat":     func([]string) { check(second(io.Copy(os.Stdout, os.Stdin))) },
 	"devices": devices,
 	"dial":    func(args []string) { fmt.Println(can(second(net.DialTimeout("tcp", args[0], 3*time.Second)))) },
@@ -179,6 +181,19 @@ func memory([]string) {
 		}
 		kept = append(kept, block)
 	}
+}
+
+// caps tells the capabilities of this process, and those that it may pass on.
+func caps([]string) {
+	header := struct {
+		version uint32
+		pid     int32
+	}{version: 0x20080522}
+	var data [2]struct{ effective, permitted, inheritable uint32 }
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0); errno != 0 {
+		check(errno)
+	}
+	fmt.Printf("%#x %#x\n", uint64(data[1].effective)<<32|uint64(data[0].effective), uint64(data[1].permitted)<<32|uint64(data[0].permitted))
 }
 
 // stack tells the limit of the stack.
