@@ -14,35 +14,36 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-// experiment disturbs packs to every form of file at random moments, so that each part of the work is struck at some time:
-// from an empty cache and with slow downloads, or from a warm one, where nearly all of the time is the delivery's.
+// experiment disturbs packs to every form of file at random moments, so that each part of the work is struck at some time.
 type experiment struct {
 	t              *testing.T
-	cache          string // the warm one, or ""
 	project, image string
 	want           map[string]string // what an undisturbed run delivers
-	took           time.Duration     // by it
 	random         *rand.Rand
+	cold, warm     *phase
 }
 
-func newExperiment(t *testing.T, warm bool) *experiment {
+// phase is what a run goes through from one state of the cache.
+type phase struct {
+	cache    string // "" for an empty one
+	took     time.Duration
+	repeated int // one of so many strikes is followed by an undisturbed run
+}
+
+func newExperiment(t *testing.T) *experiment {
 	t.Helper()
 	u, seed := newUser(t), uint64(time.Now().UnixNano())
 	x := &experiment{t: t, project: u.example(fastapiDemo), image: base(t, base12), random: rand.New(rand.NewPCG(seed, 0))}
 	lock(t, x.project, slow)
-	x.want, x.took = x.again(u)
-	if warm {
-		x.cache = u.cache
-		if err := os.RemoveAll(u.path("out")); err != nil {
-			t.Fatal(err)
-		}
-		_, x.took = x.again(u)
+	x.cold, x.warm = &phase{repeated: 4}, &phase{cache: u.cache, repeated: 2}
+	_, x.cold.took = x.again(u)
+	if err := os.RemoveAll(u.path("out")); err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("seed %d, an undisturbed run takes %v", seed, x.took.Round(time.Millisecond))
+	x.want, x.warm.took = x.again(u) // nearly all of it is delivery
+	t.Logf("seed %d, undisturbed runs take %v and %v", seed, x.cold.took.Round(time.Millisecond), x.warm.took.Round(time.Millisecond))
 	return x
 }
 
@@ -93,43 +94,70 @@ func (x *experiment) again(u *user) (delivered map[string]string, took time.Dura
 	return x.delivered(u), took
 }
 
-// strike starts a pack of a new user and sends it a signal at a random moment of the n-th of several equal parts of the time.
-func (x *experiment) strike(n, of int, send func(*process)) (*user, result) {
+// strikes starts packs, each of a new user, and sends each a signal at a random moment: the n-th of so many in the n-th
+// equal part of the time. Then check looks at what is left, and now and then the same pack has to work.
+func (x *experiment) strikes(p *phase, strikes int, send func(n int, p *process), check func(*user, result)) {
 	x.t.Helper()
-	u := newUser(x.t)
-	if x.cache != "" {
-		u.cache = x.cache
-	}
-	moment := time.Duration((float64(n) + x.random.Float64()) / float64(of) * float64(x.took))
-	began := time.Now()
-	p := u.start(x.args(u)...)
-	alarm := time.AfterFunc(moment, func() { send(p) })
-	r := p.wait()
-	if alarm.Stop() {
-		x.took = time.Since(began) // the machine has become faster
-	}
-	x.t.Logf("%d: signal after %v, end after %v, exit code %d, delivered %q", n, moment.Round(time.Millisecond),
-		time.Since(began).Round(time.Millisecond), r.code, slices.Sorted(maps.Keys(x.delivered(u))))
-	return u, r
-}
-
-// TestInterrupt: what was delivered by then is whole, nothing else is left, and the same pack then works.
-func TestInterrupt(t *testing.T) {
-	t.Parallel()
-	t.Run("from nothing", func(t *testing.T) { interrupt(t, newExperiment(t, false), 8) })
-	t.Run("delivery", func(t *testing.T) { interrupt(t, newExperiment(t, true), 6) })
-}
-
-func interrupt(t *testing.T, x *experiment, strikes int) {
-	struck := 0
 	for n := range strikes {
-		u, r := x.strike(n, strikes, func(p *process) {
-			if n%2 == 0 {
-				p.signalGroup(syscall.SIGINT) // as a terminal does
-			} else {
-				p.signal(syscall.SIGTERM)
+		u := newUser(x.t)
+		if p.cache != "" {
+			u.cache = p.cache
+		}
+		moment := time.Duration((float64(n) + x.random.Float64()) / float64(strikes) * float64(p.took))
+		began := time.Now()
+		process := u.start(x.args(u)...)
+		alarm := time.AfterFunc(moment, func() { send(n, process) })
+		r := process.wait()
+		if alarm.Stop() {
+			p.took = time.Since(began) // the machine has become faster
+		}
+		x.t.Logf("%d: signal after %v, end after %v, exit code %d, delivered %q", n, moment.Round(time.Millisecond),
+			time.Since(began).Round(time.Millisecond), r.code, slices.Sorted(maps.Keys(x.delivered(u))))
+		check(u, r)
+		if n%p.repeated == p.repeated-1 {
+			got, _ := x.again(u)
+			for name, want := range x.want {
+				if got[name] != want {
+					x.t.Errorf("once more, %s is something else", name)
+				}
 			}
-		})
+		}
+		if x.t.Failed() {
+			return
+		}
+		if err := os.RemoveAll(u.dir); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+}
+
+// on is the experiment in a subtest.
+func (x *experiment) on(t *testing.T) *experiment {
+	other := *x
+	other.t = t
+	return &other
+}
+
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	x := newExperiment(t)
+	t.Run("interrupt", func(t *testing.T) { x.on(t).interrupt(x.cold, 8) })
+	t.Run("interrupt of the delivery", func(t *testing.T) { x.on(t).interrupt(x.warm, 6) })
+	t.Run("kill", func(t *testing.T) { x.on(t).kill(x.cold, 3) })
+	t.Run("kill in the delivery", func(t *testing.T) { x.on(t).kill(x.warm, 8) })
+}
+
+// interrupt: what was delivered by then is whole, and nothing else is left.
+func (x *experiment) interrupt(p *phase, strikes int) {
+	struck := 0
+	send := func(n int, p *process) {
+		if n%2 == 0 {
+			p.signalGroup(syscall.SIGINT) // as a terminal does
+		} else {
+			p.signal(syscall.SIGTERM)
+		}
+	}
+	x.strikes(p, strikes, send, func(u *user, r result) {
 		got := x.delivered(u)
 		switch {
 		case r.code == interrupted:
@@ -137,65 +165,35 @@ func interrupt(t *testing.T, x *experiment, strikes int) {
 		case r.code == -1 && r.stderr == "": // before it could listen
 		case r.code == 0 && len(got) == len(x.want): // it was faster
 		default:
-			t.Errorf("exit code %d\n%s", r.code, r.stderr)
+			x.t.Errorf("exit code %d\n%s", r.code, r.stderr)
 		}
 		for name, state := range got {
 			if state != x.want[name] {
-				t.Errorf("%s is half written", name)
+				x.t.Errorf("%s is half written", name)
 			}
 		}
 		u.leavesNothing()
-		if n%3 == 2 || t.Failed() {
-			got, _ := x.again(u)
-			if diff := cmp.Diff(x.want, got); diff != "" {
-				t.Errorf("once more: -want +got:\n%s", diff)
-			}
-		}
-		if t.Failed() {
-			return
-		}
-		if err := os.RemoveAll(u.dir); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	if struck < strikes/3 {
-		t.Errorf("only %d of %d runs were interrupted", struck, strikes)
+		x.t.Errorf("only %d of %d runs were interrupted", struck, strikes)
 	}
 }
 
-// TestKill: nobody can tidy up then, but nothing lives on, nothing under its own name is half of what it should be, and the
-// next pack is not in doubt about anything. Files with names of their own (.NAME.vpk-*) may stay.
-func TestKill(t *testing.T) {
-	t.Parallel()
-	t.Run("from nothing", func(t *testing.T) { kill(t, newExperiment(t, false), 3) })
-	t.Run("delivery", func(t *testing.T) { kill(t, newExperiment(t, true), 8) })
-}
-
-func kill(t *testing.T, x *experiment, strikes int) {
-	for n := range strikes {
-		u, _ := x.strike(n, strikes, func(p *process) { p.signal(syscall.SIGKILL) })
+// kill: nobody can tidy up then, but nothing lives on, and nothing under its own name is half of what it should be. Files with
+// names of their own (.NAME.vpk-*) may stay.
+func (x *experiment) kill(p *phase, strikes int) {
+	send := func(_ int, p *process) { p.signal(syscall.SIGKILL) }
+	x.strikes(p, strikes, send, func(u *user, _ result) {
 		u.leavesNothingAlive()
 		for name, state := range x.delivered(u) {
 			if name == "layout" && !exists(u.path("out", name, "index.json")) {
 				continue // not a layout yet, and the next pack makes it one
 			}
 			if want, ok := x.want[name]; ok && state != want {
-				t.Errorf("%s is half written", name)
+				x.t.Errorf("%s is half written", name)
 			}
 		}
-		if x.cache == "" && n < strikes-1 { // it takes long, and there is more to see in a delivery
-			continue
-		}
-		got, _ := x.again(u)
-		for name, want := range x.want {
-			if got[name] != want {
-				t.Errorf("once more, %s is something else", name)
-			}
-		}
-		if err := os.RemoveAll(u.dir); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 // TestInterruptOfDocker: a container has a life of its own, which must end too.
