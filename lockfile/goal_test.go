@@ -6,6 +6,7 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/lockfile"
+	"vpk/lockfile/pep440"
 	"vpk/wheel/tag"
 )
 
@@ -160,5 +161,26 @@ func TestSelectPlaces(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestSelectGroupPython refuses a group that is for other Pythons, if it is asked for.
+func TestSelectGroupPython(t *testing.T) {
+	lock := mustParse(t, head+"[[package]]\nname = \"app\"\nsource = { virtual = \".\" }\n[package.metadata.requires-dev]\nnew = []\n")
+	specifiers, err := pep440.ParseSpecifiers(">=3.12")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := lockfile.Request{GroupPython: map[string]pep440.Specifiers{"new": specifiers}}
+	if _, err := lockfile.Select(lock, testTarget("3.11", tag.X8664), r); err != nil {
+		t.Error(err)
+	}
+	r.Groups = []string{"New"}
+	if _, err := lockfile.Select(lock, testTarget("3.12", tag.X8664), r); err != nil {
+		t.Error(err)
+	}
+	_, err = lockfile.Select(lock, testTarget("3.11", tag.X8664), r)
+	if fault.KindOf(err) != fault.Base || !strings.Contains(err.Error(), `group "new" requires >=3.12`) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,8 +9,10 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/internal/spelling"
+	"vpk/lockfile/pep440"
 	"vpk/lockfile/pep508"
 	"vpk/lockfile/pyproject"
+	"vpk/wheel/tag"
 )
 
 // Request says what to select: uv's flags, already read from wherever they came. Names need not be normalised.
@@ -35,6 +38,8 @@ type Request struct {
 	Dev, OnlyDev, NoDev bool
 	// RootGroups are the groups of a workspace root that is no project: the lock leaves out those that are empty.
 	RootGroups []string
+	// GroupPython are the Pythons that groups are for (tool.uv.dependency-groups): asking for one on another is an error.
+	GroupPython map[string]pep440.Specifiers
 
 	// NoInstall are packages to leave out, though not their dependencies.
 	NoInstall []string
@@ -88,6 +93,18 @@ func (r Request) groups() func(name string) bool {
 	return func(name string) bool {
 		return (all || include[name] || defaults[name] || allDefaults && name != devGroup) && !exclude[name]
 	}
+}
+
+// checkGroupPython wants the target's Python to be one that each wanted group is for.
+func (r Request) checkGroupPython(target tag.Target) error {
+	wanted := r.groups()
+	var errs []error
+	for _, group := range slices.Sorted(maps.Keys(r.GroupPython)) {
+		if wanted(group) {
+			errs = append(errs, CheckPython(r.GroupPython[group], fmt.Sprintf("group %q", group), target))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // excludes tells which packages are not to be installed (crates/uv-configuration/src/install_options.rs:61, spec §2.5).

@@ -47,6 +47,9 @@ func Select(lock *Lock, target tag.Target, req Request) (*Selection, error) {
 	if err := CheckPython(lock.RequiresPython, lock.Filename, target); err != nil {
 		return nil, err
 	}
+	if err := req.checkGroupPython(target); err != nil {
+		return nil, err
+	}
 	if err := lock.checkSupported(env, target); err != nil {
 		return nil, err
 	}
