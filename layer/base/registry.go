@@ -203,7 +203,7 @@ func (r *registry) request(ctx context.Context, desc v1.Descriptor) (io.ReadClos
 }
 
 func (r *registry) blob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
-	if f := r.cachedBlob(desc); f != nil {
+	if f := r.cachedBlob(ctx, desc); f != nil {
 		return verify(f, desc), nil
 	}
 	if r.offline {
@@ -215,7 +215,7 @@ func (r *registry) blob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser,
 	}
 	defer unlock()
 	// Another process may have been faster.
-	if f := r.cachedBlob(desc); f != nil {
+	if f := r.cachedBlob(ctx, desc); f != nil {
 		return verify(f, desc), nil
 	}
 	task := r.progress.Task("base layer "+desc.Digest.Hex[:12], desc.Size)
@@ -241,12 +241,12 @@ func (r *registry) blob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser,
 }
 
 // cachedBlob opens a layer of the cache after it has proved it. A damaged one is discarded and counts as none.
-func (r *registry) cachedBlob(desc v1.Descriptor) *os.File {
+func (r *registry) cachedBlob(ctx context.Context, desc v1.Descriptor) *os.File {
 	f, err := r.cache.OpenFile(kindBlob, desc.Digest.Hex)
 	if err != nil {
 		return nil
 	}
-	_, err = io.Copy(io.Discard, verify(f, desc))
+	_, err = io.Copy(io.Discard, untilDone(ctx, verify(f, desc)))
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}

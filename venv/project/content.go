@@ -1,6 +1,7 @@
 package project
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"hash"
@@ -19,19 +20,29 @@ type content struct {
 }
 
 // readContent hashes the file at path. The root is given open and as a path, which is what the content keeps.
-func readContent(open *os.Root, root, path string) (tree.Content, error) {
+func readContent(ctx context.Context, open *os.Root, root, path string) (tree.Content, error) {
 	f, err := open.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, f)
+	n, err := io.Copy(h, reader(func(p []byte) (int, error) {
+		if err := context.Cause(ctx); err != nil {
+			return 0, err
+		}
+		return f.Read(p)
+	}))
 	if err != nil {
 		return nil, err
 	}
 	return content{root, path, n, tree.Digest(h.Sum(nil))}, nil
 }
+
+// reader is a function as io.Reader.
+type reader func(p []byte) (int, error)
+
+func (r reader) Read(p []byte) (int, error) { return r(p) }
 
 func (c content) Digest() tree.Digest { return c.digest }
 func (c content) Size() int64         { return c.size }

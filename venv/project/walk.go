@@ -115,11 +115,8 @@ func (w *walk) hash(ctx context.Context, root string) error {
 			continue
 		}
 		group.Go(func() error {
-			if err := context.Cause(gctx); err != nil {
-				return err
-			}
-			e.Content, failed[i] = readContent(w.root, root, e.Path)
-			return nil
+			e.Content, failed[i] = readContent(gctx, w.root, root, e.Path)
+			return context.Cause(gctx)
 		})
 	}
 	err := group.Wait()
