@@ -54,7 +54,7 @@ func (s Spec) plan() ([]item, error) {
 				continue
 			}
 			if first, ok := claims[e.Path]; ok {
-				if !same(first.entry, e) {
+				if !tree.Same(first.entry, e) {
 					problems = append(problems, fault.New(fault.Collision, "", "%q differs between %q and %q", e.Path, first.part, p.Name))
 				}
 				continue
@@ -103,12 +103,4 @@ func (s Spec) knownDirectories() (map[string]BaseDirectory, error) {
 		known[d.Path] = d
 	}
 	return known, nil
-}
-
-// same says whether two entries of one path would be the same member.
-func same(a, b tree.Entry) bool {
-	if a.Kind != b.Kind || a.Mode != b.Mode || a.Target != b.Target {
-		return false
-	}
-	return a.Kind != tree.File || a.Content.Size() == b.Content.Size() && a.Content.Digest() == b.Content.Digest()
 }

@@ -190,7 +190,7 @@ func (j *join) decide() []Collision {
 		owner := claimants[len(claimants)-1]
 		owned := j.packages[owner].entry(p)
 		for _, i := range claimants[:len(claimants)-1] {
-			if e := j.packages[i].entry(p); !same(e, owned) {
+			if e := j.packages[i].entry(p); !tree.Same(e, owned) {
 				j.lost[i][p] = true
 				collisions = append(collisions, Collision{p, j.packages[owner].String(), j.packages[i].String()})
 			}
@@ -212,7 +212,7 @@ func (j *join) decideBytecode() {
 			case j.lost[i][source(e.Path)]:
 			case !ok:
 				owned[e.Path] = e
-			case !same(e, other):
+			case !tree.Same(e, other):
 				j.stale[i][e.Path] = true
 			}
 		}
@@ -223,10 +223,6 @@ func (j *join) decideBytecode() {
 func (i Installed) entry(p string) tree.Entry {
 	at, _ := slices.BinarySearchFunc(i.Part.Entries, p, func(e tree.Entry, p string) int { return strings.Compare(e.Path, p) })
 	return i.Part.Entries[at]
-}
-
-func same(a, b tree.Entry) bool {
-	return a.Mode == b.Mode && a.Content.Size() == b.Content.Size() && a.Content.Digest() == b.Content.Digest()
 }
 
 // without is a package less what it lost, less the bytecode of the modules among that, and less its stale bytecode.

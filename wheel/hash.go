@@ -26,19 +26,6 @@ var algorithms = map[string]func() hash.Hash{
 	"md5":    md5.New,
 }
 
-// ParseHash reads "algorithm:hex".
-func ParseHash(s string) (Hash, error) {
-	algorithm, digits, ok := strings.Cut(s, ":")
-	if !ok {
-		return Hash{}, fmt.Errorf("parse hash %q: want ALGORITHM:HEX", s)
-	}
-	h := Hash{Algorithm: strings.ToLower(algorithm), Hex: strings.ToLower(digits)}
-	if _, err := h.new(); err != nil {
-		return Hash{}, fmt.Errorf("parse hash %q: %w", s, err)
-	}
-	return h, nil
-}
-
 // IsZero tells whether there is no expectation.
 func (h Hash) IsZero() bool { return h == Hash{} }
 

@@ -185,9 +185,6 @@ func (i *Image) layerSources() []layerSource {
 	return sources
 }
 
-// Name is the reference as it was configured.
-func (i *Image) Name() string { return i.Ref.String() }
-
 // ConfigFile is a copy of the image's config.
 func (i *Image) ConfigFile() *v1.ConfigFile { return i.chosen.config.DeepCopy() }
 

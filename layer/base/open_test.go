@@ -165,7 +165,7 @@ func TestOpenLayout(t *testing.T) {
 	want := digestOfImage(t, img)
 	for _, ref := range []string{"oci:" + dir, "oci:" + dir + ":nonroot", "oci:" + dir + "@" + want.String(), "oci:" + dir + ":other@" + want.String()} {
 		got := mustOpen(t, ref, Options{})
-		if got.Digest != want || got.IndexDigest != (v1.Hash{}) || got.Facts.Target != bookworm || got.Name() != ref || got.Platform.String() != "linux/amd64" {
+		if got.Digest != want || got.IndexDigest != (v1.Hash{}) || got.Facts.Target != bookworm || got.Ref.String() != ref || got.Platform.String() != "linux/amd64" {
 			t.Errorf("%s: %+v", ref, got)
 		}
 		if pinned := strings.Contains(ref, "@"); got.Pinned() != pinned {

@@ -31,7 +31,7 @@ func (t Tree) flatten(base string) (flat, error) {
 				return flat{}, fmt.Errorf("part %q: path %q is not below %q", part.Name, e.Path, base)
 			}
 			e.Path = rel
-			if other, ok := entries[rel]; ok && !same(e, other) {
+			if other, ok := entries[rel]; ok && !Same(e, other) {
 				problems = append(problems, fmt.Errorf("path %q is in the tree twice, with different content or mode", rel))
 			}
 			entries[rel] = e
@@ -69,12 +69,4 @@ func below(p, base string) (rel string, ok bool) {
 		return p, true
 	}
 	return strings.CutPrefix(p, base+"/")
-}
-
-// same reports whether two entries of one path are interchangeable.
-func same(a, b Entry) bool {
-	if a.Kind != b.Kind || a.Mode != b.Mode || a.Target != b.Target {
-		return false
-	}
-	return a.Kind != File || a.Content.Size() == b.Content.Size() && a.Content.Digest() == b.Content.Digest()
 }

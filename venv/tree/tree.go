@@ -89,6 +89,14 @@ func FileMode(executable bool) fs.FileMode {
 	return 0o644
 }
 
+// Same reports whether two entries of one path are interchangeable.
+func Same(a, b Entry) bool {
+	if a.Kind != b.Kind || a.Mode != b.Mode || a.Target != b.Target {
+		return false
+	}
+	return a.Kind != File || a.Content.Size() == b.Content.Size() && a.Content.Digest() == b.Content.Digest()
+}
+
 // Sort orders entries as a Part wants them: by path, bytewise.
 func Sort(entries []Entry) {
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
