@@ -111,7 +111,7 @@ func TestRegistry(t *testing.T) {
 	ref := r.host() + "/distroless/python:nonroot"
 
 	got := mustOpen(t, ref, opts)
-	if got.Digest != digestOfImage(t, onAMD) || got.IndexDigest != digestOfImage(t, index) || got.Facts.Target != bookworm || got.Name() != ref || got.Pinned() {
+	if got.Digest != digestOfImage(t, onAMD) || got.IndexDigest != digestOfImage(t, index) || got.Facts.Target != bookworm || got.Ref.String() != ref || got.Pinned() {
 		t.Errorf("%+v", got)
 	}
 	if n := r.asked("GET /v2/distroless/python/blobs/"); n != 2 {
