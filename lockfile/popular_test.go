@@ -38,7 +38,7 @@ var popular = []struct{ name, dependencies string }{
 	{"locust", `"locust", "opentelemetry-distro[otlp]"`},
 	{"wagtail", `"wagtail"`},
 	{"spacy", `"spacy"`},
-	{"cloud", `"boto3", "s3fs", "azure-storage-blob", "azure-identity"`},
+	{"cloud", `"boto3", "google-cloud-bigquery", "google-cloud-storage", "azure-storage-blob", "azure-identity"`},
 }
 
 var (
