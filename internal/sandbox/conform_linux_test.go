@@ -98,11 +98,11 @@ func conform(t *testing.T, e *engineUnderTest) {
 		if e.engine {
 			starts = 3
 		}
-		before := belongings(t)
+		before := belongings(t, e.root)
 		for range starts {
 			e.output(t, e.command(nil, "exit", "0"))
 		}
-		if after := belongings(t); after != before {
+		if after := belongings(t, e.root); after != before {
 			t.Errorf("before:\n%s\nafter:\n%s", before, after)
 		}
 	})

@@ -273,8 +273,9 @@ func expectNoContainers(t *testing.T, e *engineUnderTest) {
 	t.Errorf("containers are left: %s", list)
 }
 
-// belongings are this process's mounts, children and open files. Other tests may be using engines: their mounts don't count.
-func belongings(t *testing.T) string {
+// belongings are this process's mounts, children and open files. Other tests are at work at the same time: what engines mount
+// does not count, nor what lies in directories of tests that do not hold this root.
+func belongings(t *testing.T, root string) string {
 	t.Helper()
 	mountInfo, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -282,9 +283,14 @@ func belongings(t *testing.T) string {
 	}
 	var mounts strings.Builder
 	for line := range strings.Lines(string(mountInfo)) {
-		if !strings.Contains(line, "docker") && !strings.Contains(line, "/containers/") {
-			mounts.WriteString(line)
+		if strings.Contains(line, "docker") || strings.Contains(line, "/containers/") {
+			continue
 		}
+		// The fifth field is where it is mounted (proc_pid_mountinfo(5)).
+		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], os.TempDir()+"/") && !strings.HasPrefix(fields[4], root) {
+			continue
+		}
+		mounts.WriteString(line)
 	}
 	var children string
 	tasks, err := filepath.Glob("/proc/self/task/*/children")
