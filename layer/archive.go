@@ -84,6 +84,12 @@ func writeArchive(ctx context.Context, w io.Writer, p pieces, names []name.Tag, 
 			return err
 		}
 	}
+	// skopeo 1.9, unprivileged, fails to unpack blobs whose directories the archive does not have.
+	for _, dir := range []string{"blobs/", "blobs/sha256/"} {
+		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o755, ModTime: time.Unix(0, 0)}); err != nil {
+			return err
+		}
+	}
 	for _, b := range p.blobs {
 		if err := header(tw, archivePath(b.desc.Digest), b.desc.Size); err != nil {
 			return err

@@ -26,7 +26,7 @@ import (
 	"vpk/layer"
 )
 
-const goldenArchive = "a0ba51d1365ceafaaa0fdd1423fae517f6184bc349148a94495649eea00140a0"
+const goldenArchive = "b92cff5dd1a31fdbb9e36eb247055de56aab4fdf11a163256d23cf2393d22807"
 
 func deliver(t *testing.T, d layer.Destination, a layer.Artifact) layer.Delivered {
 	t.Helper()

@@ -180,8 +180,9 @@ func stage(staging, name string, fill func(io.Writer) error) error {
 	return fillFile(f, fill)
 }
 
-// commit makes staged blobs and then the manifest part of the layout, the index last. All that needs space is done before
-// the first rename; when a rename fails, those before it are taken back.
+// commit makes staged blobs and then the manifest part of the layout: what marks it as one first, so that a kill in
+// between leaves a layout; the index last. All that needs space is done before the first rename; when a rename fails, those before it are
+// taken back.
 func (l Layout) commit(staging string, blobs []v1.Descriptor, manifest v1.Descriptor) (err error) {
 	old, err := readSmall(filepath.Join(l.Dir, indexFile))
 	if err != nil {
@@ -193,9 +194,6 @@ func (l Layout) commit(staging string, blobs []v1.Descriptor, manifest v1.Descri
 	}
 	type move struct{ from, to string }
 	var moves []move
-	for _, d := range blobs {
-		moves = append(moves, move{d.Digest.Hex, l.blobPath(d.Digest)})
-	}
 	small := map[string][]byte{layoutFile: []byte(layoutVersion), indexFile: index}
 	for _, name := range []string{layoutFile, indexFile} {
 		to := filepath.Join(l.Dir, name)
@@ -204,6 +202,11 @@ func (l Layout) commit(staging string, blobs []v1.Descriptor, manifest v1.Descri
 		}
 		if err := stage(staging, name, func(w io.Writer) error { _, err := w.Write(small[name]); return err }); err != nil {
 			return err
+		}
+		if name == indexFile {
+			for _, d := range blobs {
+				moves = append(moves, move{d.Digest.Hex, l.blobPath(d.Digest)})
+			}
 		}
 		moves = append(moves, move{name, to})
 	}
@@ -230,7 +233,10 @@ func (l Layout) commit(staging string, blobs []v1.Descriptor, manifest v1.Descri
 			undo = append(undo, m.to)
 		}
 	}
-	return errors.Join(syncDir(filepath.Dir(moves[0].to)), syncDir(l.Dir))
+	if len(blobs) > 0 {
+		err = syncDir(filepath.Dir(l.blobPath(blobs[0].Digest)))
+	}
+	return errors.Join(err, syncDir(l.Dir))
 }
 
 // readSmall reads a file that is not expected to be large; one that does not exist is empty.

@@ -11,11 +11,12 @@ import (
 )
 
 // fixed is what is never packed unless it is asked for by name.
-var fixed = []string{"**/uv.lock", "**/__pycache__", "**/*.pyc", "**/.env*"}
+var fixed = []string{"**/uv.lock", "**/__pycache__", "**/*.pyc", "**/.env*", "**/.vpk-*", "**/.*.vpk-*"}
 
 // names says whether a component of a pattern spells a name that fixed leaves out.
 func names(component string) bool {
-	return component == "uv.lock" || component == "__pycache__" || strings.HasSuffix(component, ".pyc") || strings.HasPrefix(component, ".env")
+	return component == "uv.lock" || component == "__pycache__" || strings.HasSuffix(component, ".pyc") ||
+		strings.HasPrefix(component, ".env") || strings.HasPrefix(component, ".") && strings.Contains(component, ".vpk-")
 }
 
 // never are the names that no pattern brings back.

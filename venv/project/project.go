@@ -6,8 +6,8 @@
 // one of its patterns, itself or by a parent.
 //
 // What is never packed, whatever these say: .git and .venv wherever they are, and the outputs of this run. What is packed
-// only if it is asked for by name: uv.lock, __pycache__, *.pyc and .env* wherever they are, and directories that hold a
-// file named oci-layout, which are images. By name means that a component of a `!` pattern, or of one of
+// only if it is asked for by name: uv.lock, __pycache__, *.pyc, .env* and what a killed vpk leaves (.vpk-*, .*.vpk-*) wherever
+// they are, and directories that hold a file named oci-layout, which are images. By name means that a component of a `!` pattern, or of one of
 // Options.Include, spells it: `!.env.example` and `!**/__pycache__` do; `!src` and `!**`, which people write after a `*`
 // to list what they want, do not, or every local leftover below src would be in the image. An image comes back by its own
 // path alone: `!samples/image`.

@@ -124,6 +124,7 @@ func TestFilter(t *testing.T) {
 		"app.py", "uv.lock", ".env", ".env.local", ".envrc", "pkg/mod.py", "pkg/.env", "pkg/uv.lock", "pkg/__pycache__/mod.cpython-311.pyc",
 		"pkg/__pycache__/keep.txt", "pkg/old.pyc", ".git/config", "sub/.git", ".venv/bin/python", "sub/.venv/x", "sub/a.txt", "sub/b.txt",
 		"image/oci-layout", "image/index.json", "image/deep/blob", "docs/a.md", "docs/b.txt",
+		".image.tar.vpk-0badcafe", "sub/.vpk-1/blob", // of a vpk that was killed
 	}
 	standard := []string{"app.py", "docs/a.md", "docs/b.txt", "pkg/mod.py", "sub/a.txt", "sub/b.txt"}
 	with := func(more ...string) []string {
