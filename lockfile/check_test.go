@@ -86,14 +86,14 @@ new = { requires-python = ">=3.13" }
 repo = { git = "https://user:secret@git.example/repo", tag = "v7" }
 `
 
-// files is a disk with the given files, below /work.
+// files is a disk with the given files, below /src.
 func files(files map[string]string) lockfile.Disk {
 	disk := fstest.MapFS{}
 	for name, text := range files {
-		disk["work/"+name] = &fstest.MapFile{Data: []byte(text)}
+		disk["src/"+name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return lockfile.Disk{
-		Dir:      "/work",
+		Dir:      "/src",
 		ReadFile: func(name string) ([]byte, error) { return disk.ReadFile(strings.TrimPrefix(name, "/")) },
 		ReadDir:  func(name string) ([]fs.DirEntry, error) { return disk.ReadDir(strings.TrimPrefix(name, "/")) },
 	}
@@ -238,13 +238,13 @@ func TestCheckWorkspaceErrors(t *testing.T) {
 		files      map[string]string
 		want       string
 	}{
-		"no pyproject": {`members = ["p/*"]`, map[string]string{"p/a/x.py": ""}, `workspace member "/work/p/a", of pattern "p/*", has no pyproject.toml`},
+		"no pyproject": {`members = ["p/*"]`, map[string]string{"p/a/x.py": ""}, `workspace member "/src/p/a", of pattern "p/*", has no pyproject.toml`},
 		"no project":   {`members = ["p"]`, map[string]string{"p/pyproject.toml": ""}, "pyproject.toml has no [project]"},
-		"bad project":  {`members = ["p"]`, map[string]string{"p/pyproject.toml": "["}, "/work/p/pyproject.toml:1:"},
-		"twice":        {`members = ["p", "q"]`, map[string]string{"p/pyproject.toml": member, "q/pyproject.toml": member}, `"/work/p" and "/work/q" are both project "m"`},
+		"bad project":  {`members = ["p"]`, map[string]string{"p/pyproject.toml": "["}, "/src/p/pyproject.toml:1:"},
+		"twice":        {`members = ["p", "q"]`, map[string]string{"p/pyproject.toml": member, "q/pyproject.toml": member}, `"/src/p" and "/src/q" are both project "m"`},
 		"pattern":      {`members = ["p/[a*"]`, nil, `the "]" is missing`},
 		"exclude":      {`exclude = ["[a"]`, nil, `the "]" is missing`},
-		"settings":     {``, map[string]string{"uv.toml": "["}, "/work/uv.toml:1:"},
+		"settings":     {``, map[string]string{"uv.toml": "["}, "/src/uv.toml:1:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			beside := map[string]string{"pyproject.toml": "[tool.uv.workspace]\n" + c.definition + "\n"}
