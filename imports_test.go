@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 	"internal/progress":  {},
 	"internal/spelling":  {},
 	"internal/transport": {},
-	"internal/config":    {},
+	"internal/config":    {"lockfile/tomlpos"},
 	"internal/sandbox":   {},
 	"internal/pack": {
 		"internal/config", "internal/sandbox", "layer", "layer/base", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel",

@@ -293,7 +293,7 @@ dev = [{ name = "root", virtual = "." }]
 func TestParseErrors(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
 		"syntax":         {"version = 1\nrequires-python = >=3.10\n", `uv.lock:2:19: toml: `},
-		"type":           {"version = 1\nrequires-python = 3\n", `uv.lock:2:19: toml: `},
+		"type":           {"version = 1\nrequires-python = 3\n", `uv.lock:2:19: in "requires-python": want a string, got an integer`},
 		"future version": {"version = 2\nrequires-python = 3\n[package]\n", "uv.lock: unsupported schema version 2: only version 1 can be read"},
 		"no version":     {"requires-python = \">=3.10\"\n", `uv.lock: key "version" is missing`},
 		"no python":      {"version = 1\n", `uv.lock: key "requires-python" is missing`},

@@ -2,23 +2,26 @@
 //
 // Flags beat the environment, the environment beats the file; the command line does that, here each source is read by
 // itself. A key of [tool.vpk] that is not known is an error that names its line and the nearest known key, for a
-// misspelt `cmd` would otherwise be noticed in production. Values are checked for their form here and for their sense where
+// misspelt `cmd` would otherwise be noticed in production. What is wrong with values is told all at once, with lines. Values are checked for their form here and for their sense where
 // they are used: whether `cmd` exists is known only once the image's files are.
 //
 // Not done: other places for settings than pyproject.toml.
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"vpk/internal/fault"
 	"vpk/internal/spelling"
+	"vpk/lockfile/tomlpos"
 )
 
 // DefaultBase is the base image that is used when nothing names another.
@@ -37,7 +40,7 @@ type File struct {
 	Entrypoint  []string          `toml:"entrypoint"`  // of the image
 	Cmd         []string          `toml:"cmd"`         // of the image
 	Env         map[string]string `toml:"env"`         // added to the base's
-	User        string            `toml:"user"`        // of the image: UID, UID:GID or a name in the base
+	User        string            `toml:"user"`        // of the image: UID, UID:GID or a name in the base, perhaps with a group
 	Owner       string            `toml:"owner"`       // of the files: UID:GID
 	Workdir     string            `toml:"workdir"`     // absolute
 	Ports       []Port            `toml:"ports"`       // 8000 or "8000/udp"
@@ -81,26 +84,43 @@ func Read(data []byte, name string) (File, error) {
 	d := toml.NewDecoder(strings.NewReader(string(data))).DisallowUnknownFields()
 	err := d.Decode(&doc)
 	var strict *toml.StrictMissingError
-	var malformed *toml.DecodeError
 	switch {
 	case errors.As(err, &strict):
 		if err := unknownKeys(strict, name); err != nil {
 			return File{}, err
 		}
-	case errors.As(err, &malformed):
-		line, _ := malformed.Position()
-		return File{}, fault.New(fault.Usage, "", "read %s:%d: %w", name, line, err)
 	case err != nil:
-		return File{}, fault.New(fault.Usage, "", "read %s: %w", name, err)
+		return File{}, fault.Wrap(fault.Usage, "", tomlpos.Explain(err, name))
 	}
-	f, err := doc.Tool.VPK.file()
-	if err == nil {
-		err = f.check()
-	}
-	if err != nil {
-		return File{}, fault.New(fault.Usage, "", "read [tool.vpk] of %s: %w", name, err)
+	f, problems := doc.Tool.VPK.file()
+	problems = append(problems, f.check()...)
+	if err := join(problems, data, name); err != nil {
+		return File{}, fault.Wrap(fault.Usage, "", err)
 	}
 	return f, nil
+}
+
+// problem is a value that is not accepted, and its place below [tool.vpk].
+type problem struct {
+	place []any
+	err   error
+}
+
+// join makes one error of problems, each with its line, in the order of the file.
+func join(problems []problem, data []byte, name string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	index := tomlpos.NewIndex(data)
+	line := func(p problem) int { return index.Line(append([]any{"tool", "vpk"}, p.place...)...) }
+	slices.SortStableFunc(problems, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(line(a), line(b)), cmp.Compare(a.err.Error(), b.err.Error()))
+	})
+	errs := make([]error, len(problems))
+	for i, p := range problems {
+		errs[i] = fmt.Errorf("%s:%d: %w", name, line(p), p.err)
+	}
+	return errors.Join(errs...)
 }
 
 // rawFile is File before ports, which may be numbers, are read.
@@ -109,16 +129,18 @@ type rawFile struct {
 	Ports []any `toml:"ports"`
 }
 
-func (r rawFile) file() (File, error) {
+func (r rawFile) file() (File, []problem) {
 	f := r.File
-	for _, port := range r.Ports {
+	var problems []problem
+	for i, port := range r.Ports {
 		var p Port
 		if err := p.UnmarshalText(fmt.Append(nil, port)); err != nil {
-			return File{}, err
+			problems = append(problems, problem{[]any{"ports", i}, err})
+			continue
 		}
 		f.Ports = append(f.Ports, p)
 	}
-	return f, nil
+	return f, problems
 }
 
 // unknownKeys turns go-toml's complaint, which is about the whole file, into one about our table.
@@ -139,36 +161,50 @@ func unknownKeys(strict *toml.StrictMissingError, name string) error {
 	return errors.Join(errs...)
 }
 
-func (f File) check() error {
-	var errs []error
+// check finds values that have the right type and are wrong all the same.
+func (f File) check() []problem {
+	var problems []problem
+	add := func(err error, place ...any) { problems = append(problems, problem{place, err}) }
 	if f.Workdir != "" && !strings.HasPrefix(f.Workdir, "/") {
-		errs = append(errs, fmt.Errorf("workdir %q is not an absolute path", f.Workdir))
+		add(fmt.Errorf("workdir %q is not an absolute path", f.Workdir), "workdir")
+	}
+	if f.User != "" && !isUser(f.User) {
+		add(fmt.Errorf("user %q is not UID, UID:GID, NAME or NAME:GROUP", f.User), "user")
 	}
 	if f.Owner != "" {
 		if _, _, err := ParseOwner(f.Owner); err != nil {
-			errs = append(errs, err)
+			add(err, "owner")
 		}
 	}
 	if f.Collisions != "" && f.Collisions != "report" && f.Collisions != "error" {
-		errs = append(errs, fmt.Errorf(`collisions %q is neither "report" nor "error"`, f.Collisions))
+		add(fmt.Errorf(`collisions %q is neither "report" nor "error"`, f.Collisions), "collisions")
 	}
-	for _, argv := range [][]string{f.Cmd, f.Entrypoint} {
+	for key, argv := range map[string][]string{"cmd": f.Cmd, "entrypoint": f.Entrypoint} {
 		if len(argv) > 0 && argv[0] == "" {
-			errs = append(errs, errors.New("the first word of cmd or entrypoint is empty"))
+			add(fmt.Errorf("the first word of %s is empty", key), key)
 		}
 	}
 	for name := range f.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
-			errs = append(errs, fmt.Errorf("env name %q is not one", name))
+			add(fmt.Errorf("env name %q is empty or has a =", name), "env", name)
 		}
 	}
-	for _, v := range f.Platforms {
+	for i, v := range f.Platforms {
 		if _, err := ParsePlatform(v); err != nil {
-			errs = append(errs, err)
+			add(err, "platforms", i)
 		}
 	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
+	return problems
+}
+
+// isUser says whether s can be the user of an image (image-spec, config.md, "User"): a user and perhaps a group, each a name or a
+// number.
+func isUser(s string) bool {
+	user, group, both := strings.Cut(s, ":")
+	word := func(w string) bool {
+		return w != "" && !strings.ContainsFunc(w, func(r rune) bool { return r == ':' || unicode.IsSpace(r) || unicode.IsControl(r) })
+	}
+	return word(user) && (!both || word(group))
 }
 
 // ParseOwner reads "UID:GID" or "UID", which is both.

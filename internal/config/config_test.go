@@ -47,8 +47,13 @@ func TestReadErrors(t *testing.T) {
 		{"[tool.vpk]\nentrypont = [\"a\"]\n", `p.toml:2: unknown key "entrypont"`, `"entrypoint"`},
 		{"[tool.vpk]\nzzzzzzz = 1\n", `unknown key "zzzzzzz"`, "known keys: annotations"},
 		{"[tool.vpk]\nlabel = {a = 'b'}\n", "unknown key", `"labels"`},
-		{"[tool.vpk]\ncmd = \"uvicorn\"\n", "p.toml:2", ""},
-		{"[tool.vpk]\nports = [0]\n", "port", ""},
+		{"[tool.vpk]\ncmd = \"uvicorn\"\n", `p.toml:2:7: in "tool.vpk.cmd": want an array of strings, got a string`, ""},
+		{"[tool.vpk]\nenv = {A = 1}\n", `p.toml:2:12: in "tool.vpk.env": want a string, got an integer`, ""},
+		{"[tool.vpk]\nports = [\n  1,\n  0,\n]\n", `p.toml:4: port "0"`, ""},
+		{"[tool.vpk]\nworkdir = \"app\"\nuser = \"1:2:3\"\nports = [0]\n", "p.toml:2: workdir \"app\" is not an absolute path\np.toml:3: user \"1:2:3\" is not UID, UID:GID, NAME or NAME:GROUP\np.toml:4: port", ""},
+		{"[tool.vpk]\nuser = \":\"\n", `p.toml:2: user ":"`, ""},
+		{"[tool.vpk]\nuser = \"a b\"\n", `p.toml:2: user "a b"`, ""},
+		{"[tool.vpk.env]\n\"A=B\" = \"\"\n", `p.toml:2: env name "A=B"`, ""},
 		{"[tool.vpk]\nports = [65536]\n", "port", ""},
 		{"[tool.vpk]\nports = [1.5]\n", "port", ""},
 		{"[tool.vpk]\nworkdir = \"app\"\n", "absolute", ""},
@@ -56,7 +61,7 @@ func TestReadErrors(t *testing.T) {
 		{"[tool.vpk]\ncollisions = \"ignore\"\n", "collisions", ""},
 		{"[tool.vpk]\nplatforms = [\"windows/amd64\"]\n", "linux/ARCH", ""},
 		{"[tool.vpk]\nplatforms = [\"linux/s390x\"]\n", "not supported", ""},
-		{"[tool.vpk]\ncmd = [\"\"]\n", "empty", ""},
+		{"[tool.vpk]\ncmd = [\"\"]\n", "p.toml:2: the first word of cmd is empty", ""},
 		{"[tool.vpk\n", "p.toml:1", ""},
 	} {
 		_, err := Read([]byte(test.text), "p.toml")
@@ -134,8 +139,8 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		if err := file.check(); err != nil {
-			t.Errorf("accepted what check refuses: %v", err)
+		if problems := file.check(); problems != nil {
+			t.Errorf("accepted what check refuses: %v", problems)
 		}
 	})
 }

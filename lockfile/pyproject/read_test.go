@@ -130,7 +130,7 @@ func TestReadErrors(t *testing.T) {
 	const project = "[project]\nname = \"a\"\nversion = \"1\"\n"
 	cases := map[string]struct{ text, want string }{
 		"syntax":       {"[project\n", "p.toml:1:9: toml: "},
-		"type":         {"[project]\nname = 1\n", "p.toml:2:8: toml: "},
+		"type":         {"[project]\nname = 1\n", "p.toml:2:8: in \"project.name\": want a string, got an integer"},
 		"name":         {"[project]\nversion = \"1\"\n", `p.toml:1: key "name" is missing in [project]`},
 		"bad name":     {"[project]\nname = \"-\"\nversion = \"1\"\n", "p.toml:2: "},
 		"version":      {"[project]\nname = \"a\"\n", `p.toml:1: key "version" is missing in [project] and not in dynamic`},

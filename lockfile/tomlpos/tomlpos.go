@@ -10,25 +10,68 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // Decode decodes a document into v. Keys that v lacks are ignored. An error starts with the file's name, line and
-// column.
+// column; see Explain.
 func Decode(data []byte, filename string, v any) error {
 	err := toml.Unmarshal(data, v)
 	if err == nil {
 		return nil
 	}
+	return Explain(err, filename)
+}
+
+// Explain turns an error of go-toml into one that starts with the file's name, line and column, and that says what the
+// document should have rather than which Go type would not take it.
+func Explain(err error, filename string) error {
 	var malformed *toml.DecodeError
-	if errors.As(err, &malformed) {
-		line, column := malformed.Position()
+	if !errors.As(err, &malformed) {
+		return fmt.Errorf("%s: %w", filename, err)
+	}
+	line, column := malformed.Position()
+	match := mismatch.FindStringSubmatch(malformed.Error())
+	if match == nil {
 		return fmt.Errorf("%s:%d:%d: %w", filename, line, column, err)
 	}
-	return fmt.Errorf("%s: %w", filename, err)
+	text := fmt.Sprintf("%s:%d:%d: ", filename, line, column)
+	// The key is that of the line: go-toml does not follow into inline tables.
+	if key := malformed.Key(); len(key) > 0 {
+		text += fmt.Sprintf("in %q: ", strings.Join(key, "."))
+	}
+	found, want := article(match[1]), ""
+	for _, kind := range kinds {
+		if strings.HasPrefix(match[2], kind.goType) {
+			want = "want " + kind.name + ", "
+			break
+		}
+	}
+	return errors.New(text + want + "got " + found)
+}
+
+// mismatch is how go-toml says that a value has another type than the Go value it is for.
+var mismatch = regexp.MustCompile(`(?s)cannot decode TOML ([a-z ]+) into (?:struct field .* of type )?(\S+)`)
+
+// kinds are the Go types that vpk decodes into, by how they begin, and what TOML calls their values.
+var kinds = []struct{ goType, name string }{
+	{"string", "a string"}, {"*string", "a string"}, {"[]string", "an array of strings"}, {"[]", "an array"},
+	{"bool", "true or false"}, {"*bool", "true or false"}, {"map[string]string", "a table of strings"},
+	{"map[", "a table"}, {"*map[", "a table"}, {"struct", "a table"}, {"*struct", "a table"},
+	{"int", "an integer"}, {"*int", "an integer"}, {"uint", "an integer"}, {"*uint", "an integer"},
+}
+
+// article puts "a" or "an" before a TOML type.
+func article(kind string) string {
+	if strings.HasPrefix(kind, "a") || strings.HasPrefix(kind, "i") {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 // Index holds the line of every key and array element of a document.

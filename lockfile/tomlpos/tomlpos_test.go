@@ -74,11 +74,48 @@ func TestDecode(t *testing.T) {
 		t.Errorf("%v, %v", v, err)
 	}
 	for text, want := range map[string]string{
-		"a = 1\nb =\n":     "f.toml:2:4: toml: ",
-		"b = 1\n\na = 'x'": "f.toml:3:5: toml: ",
-		"a = 1\na = 2":     "f.toml:2:1: toml: ",
+		"a = 1\nb =\n": "f.toml:2:4: toml: ",
+		"a = 1\na = 2": "f.toml:2:1: toml: ",
 	} {
 		if err := tomlpos.Decode([]byte(text), "f.toml", &v); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// What has the wrong type is told in TOML's words, not in Go's.
+func TestDecodeWrongTypes(t *testing.T) {
+	var v struct {
+		Number  int
+		Flag    *bool
+		Project *struct {
+			Name    *string
+			Words   []string
+			Any     []any
+			Texts   map[string]string
+			Tables  map[string][]string
+			Details map[string]any
+		}
+	}
+	for text, want := range map[string]string{
+		"\n\nnumber = 'x'":             `f.toml:3:10: in "number": want an integer, got a string`,
+		"flag = 1":                     `f.toml:1:8: in "flag": want true or false, got an integer`,
+		"project = 1":                  `f.toml:1:11: in "project": want a table, got an integer`,
+		"[project]\nname = 3":          `f.toml:2:8: in "project.name": want a string, got an integer`,
+		"[project]\nwords = 'x'":       `f.toml:2:9: in "project.words": want an array of strings, got a string`,
+		"project.words = ['x', 1.5]":   `f.toml:1:23: in "project.words": want a string, got a float`,
+		"project = {any = true}":       `f.toml:1:18: in "project": want an array, got a boolean`,
+		"[project]\ntexts = {a = 1}":   `f.toml:2:14: in "project.texts": want a string, got an integer`,
+		"[project.texts]\na = []":      `f.toml:2:5: in "project.texts.a": want a string, got an array`,
+		"[project]\ntables.a = ''":     `f.toml:2:12: in "project.tables.a": want an array of strings, got a string`,
+		"[project]\ndetails = 'x'":     `f.toml:2:11: in "project.details": want a table, got a string`,
+		"[project]\nname = 1979-05-27": `f.toml:2:8: in "project.name": want a string, got a local date`,
+		"[project]\nname = {}":         `f.toml:2:8: in "project.name": want a string, got an inline table`,
+		"[[project]]\nname = 'x'":      `f.toml:1:3: toml: cannot store an array table in a struct`,
+		"[project.name]\nx = 1":        `f.toml:1:2: toml: cannot store a table in a string`,
+	} {
+		err := tomlpos.Decode([]byte(text), "f.toml", &v)
+		if err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
