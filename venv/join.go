@@ -66,7 +66,7 @@ func Join(skeleton tree.Part, installed []Installed, policy Policy) ([]tree.Part
 		for i, c := range collisions {
 			lines[i] = "\n  " + c.String()
 		}
-		return nil, collisions, fault.New(fault.Collision, `choose other versions, or allow it: collisions = "report"`,
+		return nil, collisions, fault.New(fault.Collision, `choose other versions, or set collisions = "report" in [tool.vpk]`,
 			"packages bring different files for one path:%s", strings.Join(lines, ""))
 	}
 	parts := []tree.Part{skeleton}

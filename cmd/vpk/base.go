@@ -17,7 +17,7 @@ func newBase(s *streams) *cobra.Command {
 	base := &cobra.Command{
 		Use:   "base",
 		Short: "Work with the base image of a project",
-		Args:  arguments(cobra.NoArgs),
+		Args:  subcommands,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	base.AddCommand(newBasePin(s))
@@ -29,7 +29,7 @@ func newBasePin(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pin [PROJECT]",
 		Short: "Write the digest that the base image has now into [tool.vpk]",
-		Args:  arguments(cobra.MaximumNArgs(1)),
+		Args:  arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := pack.ReadManifest(project(args))
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,6 @@ type packOptions struct {
 	load       string
 	outputs    []string
 	digestFile string
-	json       bool
 }
 
 // imageFlags are the words that say what the image is made from.
@@ -88,8 +88,14 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 		Example: `  vpk pack -t registry.example/team/service:1.0 --push
   vpk pack -t service:1.0 --load
   vpk pack -o oci:image`,
-		Args: arguments(cobra.MaximumNArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, project(args)) },
+		Args: arguments(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := o.run(cmd, s, project(args))
+			if o.load == "auto" && slices.Contains([]string{"docker", "podman", "nerdctl"}, project(args)) {
+				err = fault.Wrap(fault.KindOf(err), fmt.Sprintf("write --load=%s to name the engine", args[0]), err)
+			}
+			return err
+		},
 	}
 	o.selection.add(cmd)
 	o.sources.add(cmd)
@@ -100,13 +106,12 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 	flags.StringVar(&o.load, "load", "", "load into a container engine: docker, podman or nerdctl (default the first that is there)")
 	flags.Lookup("load").NoOptDefVal = "auto"
 	flags.StringArrayVarP(&o.outputs, "output", "o", nil, "write oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or dir:DIR (repeatable)")
-	flags.BoolVar(&o.json, "json", false, "print a report as JSON instead of the reference")
+	flags.BoolVar(&s.json, "json", false, "print a report as JSON instead of the reference")
 	flags.StringVar(&o.digestFile, "digest-file", "", "write the image's digest to this file")
 	return cmd
 }
 
 func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
-	s.json = o.json
 	deliveries, err := o.deliveries()
 	if err != nil {
 		return err
@@ -163,7 +168,7 @@ func (o *packOptions) report(s *streams, result *pack.Result) error {
 			return fault.New(fault.Delivery, "", "write digest file: %w", err)
 		}
 	}
-	if o.json {
+	if s.json {
 		return s.writeJSON(result)
 	}
 	if !s.quiet {
@@ -181,7 +186,7 @@ func summary(s *streams, r *pack.Result) {
 			cached++
 		}
 	}
-	fmt.Fprintf(s.err, "packed %d packages (%d from the cache) for %s in %.2f s\n", len(r.Packages), cached, r.Platform, r.Seconds)
+	fmt.Fprintf(s.err, "packed %s (%d from the cache) for %s in %.2f s\n", progress.Count(len(r.Packages), "package"), cached, r.Platform, r.Seconds)
 	for _, l := range r.Layers {
 		fmt.Fprintf(s.err, "  %-14s %10s  %s\n", l.Name, progress.Bytes(l.Size), l.Digest)
 	}

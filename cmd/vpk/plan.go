@@ -20,7 +20,6 @@ type planOptions struct {
 
 	pythonVersion  string
 	pythonPlatform string
-	json           bool
 }
 
 func newPlan(s *streams) *cobra.Command {
@@ -33,7 +32,7 @@ func newPlan(s *streams) *cobra.Command {
 The target is the base image's, or the one that --python-version and --python-platform name,
 which needs neither a base image nor a network.`,
 		Example: "  vpk plan --python-version 3.11 --python-platform x86_64-manylinux_2_36 --json",
-		Args:    arguments(cobra.MaximumNArgs(1)),
+		Args:    arguments(0, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, project(args)) },
 	}
 	o.selection.add(cmd)
@@ -43,12 +42,11 @@ which needs neither a base image nor a network.`,
 	flags.StringSliceVar(&o.image.platform, "platform", nil, "platform of the image, linux/amd64 or linux/arm64 (default the host's)")
 	flags.StringVar(&o.pythonVersion, "python-version", "", "version of the target's interpreter, 3.11 or 3.11.2")
 	flags.StringVar(&o.pythonPlatform, "python-platform", "", "platform of the target in uv's words, x86_64-manylinux_2_36")
-	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.BoolVar(&s.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
-	s.json = o.json
 	if err := errors.Join(exclusive(cmd, "python-version", "base"), exclusive(cmd, "python-version", "platform")); err != nil {
 		return err
 	}
@@ -75,7 +73,7 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	} else if plan, err = o.planForBase(cmd, s, p, selection); err != nil {
 		return err
 	}
-	if o.json {
+	if s.json {
 		return s.writeJSON(plan)
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)

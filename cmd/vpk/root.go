@@ -8,6 +8,7 @@ import (
 
 	"vpk/internal/config"
 	"vpk/internal/fault"
+	"vpk/internal/progress"
 	"vpk/internal/spelling"
 )
 
@@ -26,21 +27,8 @@ func newRoot(s *streams) *cobra.Command {
 		Long:          long,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			hint := "see `vpk --help`"
-			var names []string
-			for _, c := range cmd.Commands() {
-				names = append(names, c.Name())
-			}
-			if near := spelling.Nearest(args[0], names); near != "" {
-				hint = fmt.Sprintf("did you mean `vpk %s`?", near)
-			}
-			return fault.New(fault.Usage, hint, "there is no command %q", args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          subcommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(s.out)
 	root.SetErr(s.err)
@@ -55,14 +43,31 @@ func newRoot(s *streams) *cobra.Command {
 	return root
 }
 
-// arguments makes a cobra argument check an error of kind Usage.
-func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+// arguments refuses fewer or more arguments than a command takes.
+func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return fault.Wrap(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), err)
+		if len(args) >= least && len(args) <= most {
+			return nil
 		}
+		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()),
+			"want `%s %s`, got %s", cmd.Parent().CommandPath(), cmd.Use, progress.Count(len(args), "argument"))
+	}
+}
+
+// subcommands refuses words that are no command of cmd.
+func subcommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
 		return nil
 	}
+	hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := spelling.Nearest(args[0], names); near != "" {
+		hint = fmt.Sprintf("did you mean `%s %s`?", cmd.CommandPath(), near)
+	}
+	return fault.New(fault.Usage, hint, "there is no command %q", args[0])
 }
 
 // environment reads the environment once.

@@ -33,7 +33,7 @@ It is for trying an image where there is no container engine, not for running it
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				n = dash
 			}
-			return arguments(cobra.MaximumNArgs(1))(cmd, args[:n])
+			return arguments(0, 1)(cmd, args[:n])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what, rest := args, []string(nil)

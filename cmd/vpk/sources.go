@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vpk/internal/config"
+	"vpk/internal/fault"
 	"vpk/internal/pack"
 )
 
@@ -38,6 +39,9 @@ func (f *sourceFlags) open(s *streams) (*session, error) {
 		return nil, err
 	}
 	dir := first(f.cacheDir, env.CacheDir)
+	if dir == "" {
+		return nil, fault.New(fault.Usage, "set VPK_CACHE_DIR, or name one with --cache-dir", "find the cache directory: the user has none")
+	}
 	reporter, done := s.reporter()
 	sources, err := pack.OpenSources(pack.SourceOptions{
 		CacheDir:   dir,

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vpk/internal/pack"
+	"vpk/internal/progress"
 )
 
 type venvOptions struct {
@@ -25,7 +26,7 @@ func newVenv(s *streams) *cobra.Command {
 		Long: `Write the same virtual environment that would be packed to DIR, planned for that place
 and for an interpreter of this machine, which it runs with.`,
 		Example: "  vpk venv .venv --python /usr/bin/python3.11",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    arguments(1, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, args[0]) },
 	}
 	o.selection.add(cmd)
@@ -59,7 +60,7 @@ func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 		return err
 	}
 	if !s.quiet {
-		fmt.Fprintf(s.err, "installed %d packages with %s\n", len(result.Packages), result.Python)
+		fmt.Fprintf(s.err, "installed %s with %s\n", progress.Count(len(result.Packages), "package"), result.Python)
 	}
 	_, err = fmt.Fprintln(s.out, result.Dir)
 	return err

@@ -123,8 +123,8 @@ func TestReadEnvironment(t *testing.T) {
 			t.Errorf("SOURCE_DATE_EPOCH=%q was accepted", value)
 		}
 	}
-	if _, err := ReadEnvironment(func(string) string { return "" }, ""); err == nil {
-		t.Error("no cache directory was accepted")
+	if got, err := ReadEnvironment(func(string) string { return "" }, ""); err != nil || got.CacheDir != "" {
+		t.Errorf("a user without a cache directory: %q, %v", got.CacheDir, err)
 	}
 }
 

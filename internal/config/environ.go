@@ -12,7 +12,7 @@ import (
 
 // Environment is what the environment says; Getenv is read once, at the edge.
 type Environment struct {
-	CacheDir string // VPK_CACHE_DIR, else vpk below the user's cache directory
+	CacheDir string // VPK_CACHE_DIR, else vpk below the user's cache directory; "" when there is neither
 	Base     string // VPK_BASE
 	Sandbox  string // VPK_SANDBOX
 	Offline  bool   // VPK_OFFLINE or UV_OFFLINE
@@ -30,10 +30,7 @@ func ReadEnvironment(getenv func(string) string, userCacheDir string) (Environme
 		Sandbox:  getenv("VPK_SANDBOX"),
 		Created:  time.Unix(0, 0).UTC(),
 	}
-	if e.CacheDir == "" {
-		if userCacheDir == "" {
-			return e, fault.New(fault.Usage, "set VPK_CACHE_DIR", "find the cache directory: the user has none")
-		}
+	if e.CacheDir == "" && userCacheDir != "" {
 		e.CacheDir = filepath.Join(userCacheDir, "vpk")
 	}
 	for _, name := range []string{"VPK_OFFLINE", "UV_OFFLINE"} {

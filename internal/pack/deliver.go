@@ -3,11 +3,14 @@ package pack
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"golang.org/x/sync/errgroup"
 
+	"vpk/internal/fault"
 	"vpk/internal/progress"
 	"vpk/layer"
 )
@@ -20,6 +23,9 @@ type target struct {
 
 // targets are the destinations of a run, and the image's names.
 func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
+	if err := o.Deliveries.check(); err != nil {
+		return nil, nil, err
+	}
 	names, err := layer.ParseNames(o.Tags)
 	if err != nil {
 		return nil, nil, err
@@ -41,6 +47,39 @@ func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
 	return list, names, nil
 }
 
+// check finds, before there is anything to deliver, files that would be overwritten by each other, and a digest file that cannot be
+// one. A layout may be named twice: it is for several images, under their tags.
+func (d Deliveries) check() error {
+	said := map[string]layer.Output{}
+	for _, out := range d.Outputs {
+		path, err := filepath.Abs(out.Path)
+		if err != nil {
+			return err
+		}
+		if other, ok := said[path]; ok && (out.Form != layer.FormLayout || other.Form != layer.FormLayout) {
+			return fault.New(fault.Usage, "name another path", "%s and %s are the same place", other, out)
+		}
+		said[path] = out
+	}
+	if d.DigestFile == "" {
+		return nil
+	}
+	path, err := filepath.Abs(d.DigestFile)
+	if err != nil {
+		return err
+	}
+	if out, ok := said[path]; ok {
+		return fault.New(fault.Usage, "name another path", "the digest file and %s are the same place", out)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fault.New(fault.Delivery, "name a file", "write digest file: %q is a directory", d.DigestFile)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fault.New(fault.Delivery, "the directory that it goes to must exist", "write digest file: %w", err)
+	}
+	return nil
+}
+
 // deliver delivers to all targets side by side and says of each what became of it.
 func deliver(ctx context.Context, s *Sources, targets []target, a layer.Artifact) ([]string, error) {
 	said := make([]string, len(targets))
@@ -53,7 +92,7 @@ func deliver(ctx context.Context, s *Sources, targets []target, a layer.Artifact
 			}
 			said[i] = fmt.Sprintf("%s %s", t.verb, r.Target)
 			if t.verb == "pushed" {
-				said[i] += fmt.Sprintf(" (%s sent in %d blobs, %d were there)", progress.Bytes(r.Sent.Bytes), r.Sent.Blobs, r.Skipped.Blobs)
+				said[i] += fmt.Sprintf(" (%s sent in %s, %d there already)", progress.Bytes(r.Sent.Bytes), progress.Count(r.Sent.Blobs, "blob"), r.Skipped.Blobs)
 			}
 			return nil
 		})

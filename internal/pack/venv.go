@@ -126,7 +126,10 @@ func probe(ctx context.Context, program string) (hostPython, error) {
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return refuse("%w %s", err, strings.TrimSpace(said.String()))
+		if text := strings.TrimSpace(said.String()); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
+		return refuse("%w", err)
 	}
 	var h hostPython
 	if err := json.Unmarshal(out, &h); err != nil {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Plain reports as lines: one when a task ends, none while it runs. It is for logs and pipes. Tasks below a megabyte
-// count as details.
+// Plain reports as lines: one when a task ends, none while it runs or if it never got to its first byte. It is for logs
+// and pipes. Tasks below a megabyte count as details.
 type Plain struct {
 	mu      sync.Mutex
 	w       io.Writer
@@ -42,12 +42,13 @@ func (p *Plain) Detail(format string, args ...any) {
 
 // Task implements Reporter.
 func (p *Plain) Task(name string, total int64) Task {
-	return &plainTask{p: p, name: name, large: total >= 1e6}
+	return &plainTask{p: p, name: name, known: total > 0, large: total >= 1e6}
 }
 
 type plainTask struct {
 	p     *Plain
 	name  string
+	known bool // the amount
 	large bool
 	once  sync.Once
 
@@ -69,7 +70,12 @@ func (t *plainTask) Done() {
 		if t.large {
 			say = t.p.Note
 		}
-		say("%s (%s)", t.name, Bytes(t.n))
+		switch {
+		case t.n != 0:
+			say("%s (%s)", t.name, Bytes(t.n))
+		case !t.known:
+			say("%s", t.name)
+		}
 	})
 }
 
@@ -78,10 +84,18 @@ func Bytes(n int64) string {
 	switch {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
-	case n < 1000_000:
+	case n < 999_950: // what is more would be rounded to 1000.0 kB
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1000_000_000:
+	case n < 999_950_000:
 		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 	}
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// Count is a number of things for people: "1 package", "2 packages".
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
