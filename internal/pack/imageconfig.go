@@ -114,12 +114,7 @@ func (f files) command(key, word, search, workdir string) (string, error) {
 		}
 	}
 	if found == "" {
-		scripts := f.scripts()
-		hint := "programs of the environment: " + strings.Join(scripts, ", ")
-		if near := spelling.Nearest(path.Base(word), scripts); near != "" {
-			hint = fmt.Sprintf("did you mean %q? %s", near, hint)
-		}
-		return "", fault.New(fault.Usage, hint, "%s of [tool.vpk]: there is no program %q in the image", key, word)
+		return "", f.noCommand(key, word, workdir)
 	}
 	interpreter, err := f.script(found)
 	if err != nil {
@@ -130,4 +125,25 @@ func (f files) command(key, word, search, workdir string) (string, error) {
 			"%s of [tool.vpk]: %q needs %q, which the image does not have", key, found, interpreter)
 	}
 	return found, nil
+}
+
+// noCommand says why a word starts nothing: a file that is no program, a program that is not where it is looked for, or nothing at all.
+func (f files) noCommand(key, word, workdir string) error {
+	at := path.Clean(word)
+	if !path.IsAbs(word) {
+		at = path.Join(workdir, word)
+	}
+	if _, _, mode, ok := f.resolve(at); ok && mode.IsRegular() {
+		if mode&0o111 == 0 {
+			return fault.New(fault.Usage, fmt.Sprintf("start it with its interpreter, as in [\"python\", %q], or make it executable", word),
+				"%s of [tool.vpk]: %q is not executable", key, word)
+		}
+		return fault.New(fault.Usage, fmt.Sprintf("write %q", "./"+word), "%s of [tool.vpk]: %q is not on the image's PATH", key, word)
+	}
+	scripts := f.scripts()
+	hint := "programs of the environment: " + strings.Join(scripts, ", ")
+	if near := spelling.Nearest(path.Base(word), scripts); near != "" {
+		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
+	}
+	return fault.New(fault.Usage, hint, "%s of [tool.vpk]: there is no program %q in the image", key, word)
 }

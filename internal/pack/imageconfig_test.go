@@ -37,6 +37,7 @@ func fakeFiles(t *testing.T) files {
 		{Path: "app/.venv/bin/data", Kind: tree.File, Mode: 0o644, Content: tree.Bytes("")},
 		{Path: "app/.venv/bin/dangling", Kind: tree.Link, Mode: 0o777, Target: "/nowhere"},
 		{Path: "app/.venv/bin/loop", Kind: tree.Link, Mode: 0o777, Target: "loop"},
+		{Path: "app/app.py", Kind: tree.File, Mode: 0o644, Content: tree.Bytes("")},
 		{Path: "app/run", Kind: tree.File, Mode: 0o755, Content: tree.Bytes("#!/usr/bin/python3\n")},
 	}}}}, b.Files)
 }
@@ -89,7 +90,8 @@ func TestCommandThatIsNotThere(t *testing.T) {
 	f := fakeFiles(t)
 	for word, want := range map[string]string{
 		"srve": `did you mean "serve"?`, "sh": "programs of the environment", "data": "programs", "dangling": "programs", "loop": "programs",
-		"/usr/bin": "programs", "/etc/passwd": "programs", "./app.py": "programs", "shell": "name the program",
+		"/usr/bin": "programs", "/etc/nothing": "programs", "./no.py": "programs",
+		"./app.py": `["python", "./app.py"], or make it executable`, "app.py": "make it executable", "run": `write "./run"`, "shell": "name the program",
 	} {
 		_, err := f.command("cmd", word, "/app/.venv/bin:/usr/bin", "/app")
 		if fault.KindOf(err) != fault.Usage || !strings.Contains(strings.Join(fault.Hints(err), "\n"), want) {
