@@ -185,6 +185,16 @@ func (x *experiment) kill(p *phase, strikes int) {
 	send := func(_ int, p *process) { p.signal(syscall.SIGKILL) }
 	x.strikes(p, strikes, send, func(u *user, _ result) {
 		u.leavesNothingAlive()
+		// A whole layout may still hold its staging directory, which the next pack removes.
+		staging, err := filepath.Glob(u.path("out", "layout", ".vpk-*"))
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		for _, dir := range staging {
+			if err := os.RemoveAll(dir); err != nil {
+				x.t.Fatal(err)
+			}
+		}
 		for name, state := range x.delivered(u) {
 			if name == "layout" && !exists(u.path("out", name, "index.json")) {
 				continue // not a layout yet, and the next pack makes it one
