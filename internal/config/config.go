@@ -9,6 +9,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func Read(data []byte, name string) (File, error) {
 			VPK rawFile `toml:"vpk"`
 		} `toml:"tool"`
 	}
-	d := toml.NewDecoder(strings.NewReader(string(data))).DisallowUnknownFields()
+	d := toml.NewDecoder(bytes.NewReader(tomlpos.Text(data))).DisallowUnknownFields()
 	err := d.Decode(&doc)
 	var strict *toml.StrictMissingError
 	switch {

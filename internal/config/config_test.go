@@ -11,7 +11,7 @@ import (
 )
 
 func TestRead(t *testing.T) {
-	got, err := Read([]byte(`
+	got, err := Read([]byte("\xef\xbb\xbf"+`
 [project]
 name = "demo"
 unknown = 1

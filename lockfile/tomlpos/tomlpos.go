@@ -21,12 +21,15 @@ import (
 // Decode decodes a document into v. Keys that v lacks are ignored. An error starts with the file's name, line and
 // column; see Explain.
 func Decode(data []byte, filename string, v any) error {
-	err := toml.Unmarshal(data, v)
+	err := toml.Unmarshal(Text(data), v)
 	if err == nil {
 		return nil
 	}
 	return Explain(err, filename)
 }
+
+// Text is a document without the byte order mark that some editors put before it, and that uv reads over (toml_edit skips it).
+func Text(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
 
 // Explain turns an error of go-toml into one that starts with the file's name, line and column, and that says what the
 // document should have rather than which Go type would not take it.
@@ -79,6 +82,7 @@ type Index struct{ lines map[string]int }
 
 // NewIndex reads a document. A document that is no TOML gives the index of what precedes the fault.
 func NewIndex(data []byte) *Index {
+	data = Text(data)
 	w := walker{lines: map[string]int{}, elements: map[string]int{}, data: data, line: 1}
 	w.parser.Reset(data)
 	table := ""

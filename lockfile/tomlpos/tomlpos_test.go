@@ -73,6 +73,12 @@ func TestDecode(t *testing.T) {
 	if err := tomlpos.Decode([]byte("a = 1\nb = 2\n"), "f.toml", &v); err != nil || v.A != 1 {
 		t.Errorf("%v, %v", v, err)
 	}
+	if err := tomlpos.Decode([]byte("\xef\xbb\xbfa = 2\n"), "f.toml", &v); err != nil || v.A != 2 {
+		t.Errorf("with a byte order mark: %v, %v", v, err)
+	}
+	if line := tomlpos.NewIndex([]byte("\xef\xbb\xbf\na = 2\n")).Line("a"); line != 2 {
+		t.Errorf("with a byte order mark: line %d, want 2", line)
+	}
 	for text, want := range map[string]string{
 		"a = 1\nb =\n": "f.toml:2:4: toml: ",
 		"a = 1\na = 2": "f.toml:2:1: toml: ",
