@@ -81,13 +81,14 @@ func setBase(data []byte, value string) []byte {
 
 // sameBut proves that only base is different in the new text: the edit is made on text, and TOML has many ways to write a table.
 func sameBut(before config.File, data []byte, name, value string) error {
+	refuse := fault.New(fault.Usage, fmt.Sprintf("write it yourself: base = %q", value), "[tool.vpk] is written in a way that cannot be edited here")
 	after, err := config.Read(data, name)
 	if err != nil || after.Base != value {
-		return errors.Join(fault.New(fault.Usage, fmt.Sprintf("write it yourself: base = %q", value), "[tool.vpk] is written in a way that cannot be edited here"), err)
+		return refuse // err is about a text that nobody gets to see
 	}
 	after.Base = before.Base
 	if fmt.Sprintf("%#v", after) != fmt.Sprintf("%#v", before) {
-		return fault.New(fault.Usage, fmt.Sprintf("write it yourself: base = %q", value), "[tool.vpk] is written in a way that cannot be edited here")
+		return refuse
 	}
 	return nil
 }
