@@ -64,6 +64,9 @@ func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []str
 			return err
 		}
 	} else {
+		if err := pack.CheckProject(what); err != nil {
+			return err
+		}
 		p, err := pack.ReadProject(what)
 		if err != nil {
 			return err

@@ -18,7 +18,7 @@ func ReadManifest(dir string) (*Project, error) {
 	name := filepath.Join(dir, "pyproject.toml")
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, fault.New(fault.Usage, "name the directory of a project: `vpk pack DIR`", "read project: there is no %q", name)
+		return nil, fault.New(fault.Usage, "name the directory of a project, or change to it", "read project: there is no %q", name)
 	} else if err != nil {
 		return nil, fault.New(fault.Usage, "", "read project: %w", err)
 	}

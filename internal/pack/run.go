@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,24 @@ func IsImage(word string) bool {
 		}
 	}
 	return false
+}
+
+// CheckProject refuses what is not a project but an image whose form was not said.
+func CheckProject(word string) error {
+	info, err := os.Stat(word)
+	if err != nil {
+		return nil // whoever reads the project will say it
+	}
+	if info.Mode().IsRegular() {
+		return fault.New(fault.Usage, fmt.Sprintf("write oci-archive:%s or docker-archive:%s for an image", word, word), "%q is a file, not the directory of a project", word)
+	}
+	if _, err := os.Stat(filepath.Join(word, "pyproject.toml")); err == nil {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(word, "oci-layout")); err == nil {
+		return fault.New(fault.Usage, fmt.Sprintf("write oci:%s", word), "%q is an image, not a project", word)
+	}
+	return nil
 }
 
 // Run starts an image in the throwaway container and waits for its end. Its error is a *sandbox.ExitError when the program
