@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 
 	"vpk/internal/cas"
 	"vpk/venv/tree"
@@ -101,6 +102,9 @@ func (c *Compiler) open(ix *index) error {
 	return nil
 }
 
+// maxName is the longest name of a file that Linux's file systems take. The interpreter writes no bytecode with a longer one either.
+const maxName = 255
+
 // store turns answers into bytecode files. With a key they live in the cache, without one in memory.
 func (c *Compiler) store(key string, interpreter Interpreter, mode Invalidation, modules []tree.Entry, answers []answer) (*index, error) {
 	var ix index
@@ -118,12 +122,16 @@ func (c *Compiler) store(key string, interpreter Interpreter, mode Invalidation,
 	offset := int64(0)
 	for i, a := range answers {
 		module := modules[i].Path
+		to := Cached(module, interpreter.CacheTag)
+		if len(path.Base(to)) > maxName {
+			a = answer{reason: fmt.Sprintf("the name of its bytecode would have more than %d bytes", maxName)}
+		}
 		if a.code == nil {
 			ix.Failures = append(ix.Failures, Failure{Path: module, Reason: a.reason})
 			continue
 		}
 		data := append(header(interpreter.Magic, mode, a.hash), a.code...)
-		p := piece{Path: Cached(module, interpreter.CacheTag), Offset: offset, Length: int64(len(data)), SHA256: sha256.Sum256(data)}
+		p := piece{Path: to, Offset: offset, Length: int64(len(data)), SHA256: sha256.Sum256(data)}
 		if _, err := whole.Write(data); err != nil {
 			return nil, fmt.Errorf("write bytecode: %w", err)
 		}

@@ -17,7 +17,7 @@ import (
 const SliceSize = 32
 
 // FormatVersion rises when the same module may get other bytes than before.
-const FormatVersion = 2
+const FormatVersion = 3
 
 // Invalidation is how the interpreter decides whether bytecode is still good for its source (PEP 552).
 type Invalidation uint32

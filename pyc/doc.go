@@ -13,7 +13,8 @@
 // Headers are PEP 552: UncheckedHash for what never changes in place (site-packages), CheckedHash for what a user may
 // mount a file over (the project's own files). Time stamps are never used.
 //
-// A module that does not compile (other Python versions' syntax in some wheels, templates) is reported and has no
+// A module that does not compile (other Python versions' syntax in some wheels, templates), or whose bytecode would have a
+// name that no file system takes, is reported and has no
 // bytecode; the interpreter will say the same when it is imported. A process that dies or hangs, be it of a lack of memory, a
 // signal or a hole in the compiler, says nothing of a module: its slice is tried once more in another worker, and then the
 // build fails. An image never lacks bytecode because of what happened to the machine that packed it.

@@ -378,6 +378,15 @@ func TestSourceEncodings(t *testing.T) {
 	}
 }
 
+// A name that is short enough for a module can be too long for its bytecode, and no file system would take that image.
+func TestNameTooLongForBytecode(t *testing.T) {
+	fits, tooLong := strings.Repeat("a", maxName-len(".cpython-399.pyc")), strings.Repeat("b", maxName-len(".py"))
+	result, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), partOf("", map[string]string{fits + ".py": "", tooLong + ".py": ""}), UncheckedHash)
+	if err != nil || len(result.Failures) != 1 || result.Failures[0].Path != tooLong+".py" || len(result.Part.Entries) != 1 {
+		t.Errorf("failures = %v, bytecode for %d, err = %v", result.Failures, len(result.Part.Entries), err)
+	}
+}
+
 // A compiler that foreign code has taken over can't speak for its worker.
 func TestChildHasNoPipeOfItsWorker(t *testing.T) {
 	probe := "real = compiled\ndef compiled(path, source):\n    for fd in (0, 1):\n        try:\n            posix.fstat(fd)\n" +
