@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vpk/internal/config"
+	"vpk/internal/fault"
 	"vpk/internal/pack"
 	"vpk/internal/sandbox"
 )
@@ -79,7 +80,8 @@ func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []str
 	}
 	err = pack.Run(cmd.Context(), session.sources, options)
 	var exited *sandbox.ExitError
-	if errors.As(err, &exited) && cmd.Context().Err() == nil {
+	// An interpreter that failed before the program was started is an error like others, and has a kind.
+	if errors.As(err, &exited) && fault.KindOf(err) == fault.Other && cmd.Context().Err() == nil {
 		if exited.Signal != 0 {
 			return exitStatus(128 + int(exited.Signal)) // as shells and docker say it
 		}

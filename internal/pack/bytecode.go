@@ -59,7 +59,7 @@ func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string)
 		args = append(slices.Clone(args[:len(args)-1]), "import sys")
 		box, err := sandbox.Choose(ctx, sandbox.Options{Choice: choice, Cache: s.cache, BootID: bootID(), Trial: command(root, args, env)})
 		if err != nil {
-			return place{}, fmt.Errorf("compile bytecode: %w", err)
+			return place{}, fault.Wrap(fault.KindOf(err), emulationHint(b.Platform.Architecture, runtime.GOARCH), fmt.Errorf("compile bytecode: %w", err))
 		}
 		c.mu.Lock()
 		c.done.Sandbox = box.Name()
@@ -113,6 +113,14 @@ func isInterpreter(i pyc.Interpreter, facts base.Facts, root string) error {
 		}
 	}
 	return mismatch
+}
+
+// emulationHint is what to do where the base's programs cannot start because they are for another processor; "" where they are not.
+func emulationHint(arch, host string) string {
+	if arch == host {
+		return ""
+	}
+	return fmt.Sprintf("the base image is for %s and this machine is %s: install an emulator (qemu-user with binfmt_misc), pack on %s, or leave bytecode out (--no-bytecode)", arch, host, arch)
 }
 
 // bootID names the boot of this host, "" where the system does not say.
