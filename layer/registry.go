@@ -175,8 +175,11 @@ func pushFault(ctx context.Context, tag name.Tag, err error) error {
 	}
 	hint := ""
 	var te *transport.Error
-	if errors.As(err, &te) && (te.StatusCode == http.StatusUnauthorized || te.StatusCode == http.StatusForbidden) {
+	switch {
+	case errors.As(err, &te) && (te.StatusCode == http.StatusUnauthorized || te.StatusCode == http.StatusForbidden):
 		hint = fmt.Sprintf("log in with `docker login %s`, and check that you may push there", tag.RegistryStr())
+	case te == nil && ue != nil: // there was no answer
+		hint = fmt.Sprintf("check the name %q, the network and the proxy settings, and try again", tag.RegistryStr())
 	}
 	return fault.New(fault.Delivery, hint, "push %q: %w", tag, err)
 }

@@ -167,8 +167,8 @@ func TestPushFaults(t *testing.T) {
 	}{
 		"no name":     {nil, fault.Usage, "-t REGISTRY/NAME:TAG"},
 		"refused":     {[]string{refusing.host + "/app:v1"}, fault.Delivery, "docker login " + refusing.host},
-		"unreachable": {[]string{"127.0.0.1:1/app:v1"}, fault.Delivery, ""},
-		"aborted":     {[]string{broken.host + "/app:v1"}, fault.Delivery, ""},
+		"unreachable": {[]string{"127.0.0.1:1/app:v1"}, fault.Delivery, `check the name "127.0.0.1:1", the network`},
+		"aborted":     {[]string{broken.host + "/app:v1"}, fault.Delivery, "try again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vpk/internal/config"
+	"vpk/internal/fault"
+	"vpk/internal/progress"
 	"vpk/lockfile"
 	"vpk/venv"
 	"vpk/venv/project"
@@ -70,15 +72,29 @@ func installWheels(ctx context.Context, s *Sources, p *Project, spec venv.Spec, 
 	return w, nil
 }
 
-// distinct leaves out errors that say what one before them says: a sandbox that cannot be had fails for every wheel.
+// shownNetworkErrors is how many wheels that did not come over the network are told of one by one.
+const shownNetworkErrors = 3
+
+// distinct leaves out errors that say what one before them says: a sandbox that cannot be had fails for every wheel. A
+// network that is down fails for every wheel too, each with its own address: of those the first ones are kept, and a count.
 func distinct(errs []error) []error {
 	var kept []error
 	seen := map[string]bool{}
+	network := 0
 	for _, err := range errs {
-		if err != nil && !seen[err.Error()] {
-			seen[err.Error()] = true
-			kept = append(kept, err)
+		if err == nil || seen[err.Error()] {
+			continue
 		}
+		seen[err.Error()] = true
+		if fault.KindOf(err) == fault.Network {
+			if network++; network > shownNetworkErrors {
+				continue
+			}
+		}
+		kept = append(kept, err)
+	}
+	if more := network - shownNetworkErrors; more > 0 {
+		kept = append(kept, fault.New(fault.Network, "", "and %s", progress.Count(more, "more wheel")))
 	}
 	return kept
 }
