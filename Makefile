@@ -7,8 +7,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 DEFAULT_INDEX ?=
 
 FUZZTIME ?= 20s
+ROUNDS ?= 3
 
-.PHONY: all build demo test race proof fuzz lint clean
+.PHONY: all build demo test race proof bench fuzz lint clean
 
 all: build
 
@@ -33,6 +34,12 @@ race:
 ## proof: the tests with their long searches and comparisons
 proof:
 	VPK_PROOF=1 testdata/run-tests build -timeout 80m ./...
+
+## bench: whole commands against BuildKit, uv and a pipeline by hand, side by side; writes docs/benchmarks.md
+bench: build
+	@testdata/setup-tests build
+	@testdata/setup-buildkit build/tools/buildkit
+	@. build/env && python3 testdata/bench/bench.py build --rounds $(ROUNDS) --write docs/benchmarks.md
 
 ## fuzz: each fuzzer for FUZZTIME
 fuzz:
