@@ -28,7 +28,8 @@ func digestSize(algorithm string) int {
 	return 0
 }
 
-// ParseHash reads "algorithm:hex".
+// ParseHash reads "algorithm:hex". The algorithm is in lower case, as uv wants it. Digits may be in upper case: uv reads them,
+// but compares texts, so that no file has such a hash (crates/uv-distribution-types/src/hash.rs); here they mean the number.
 func ParseHash(s string) (Hash, error) {
 	algorithm, digest, _ := strings.Cut(s, ":")
 	size := digestSize(algorithm)

@@ -5,7 +5,8 @@
 //
 // Fetch gives a Wheel. What comes over the network enters the cache only when its hash is that of the Ref; a wrong size
 // with the right hash is a note. A local file without a hash is taken as it is. The cache knows wheels by SHA-256; other
-// algorithms of a lock (sha512, sha384, md5) lead there by an alias, a record that names the SHA-256. Several processes
+// algorithms of a lock (sha384, sha512, blake2b with an output of 32 bytes, md5) lead there by an alias, a record that names
+// the SHA-256; a lock that has only the md5 of a file protects it against accidents alone, with uv as with vpk. Several processes
 // that want one wheel download it once. A file in the cache whose size is not the recorded one, or a member whose bytes
 // are not, is discarded, and made again by the next Fetch.
 //
@@ -34,6 +35,6 @@
 // target as content, executable because their mode says so, as with uv. Of modes only the executable bit counts, and only
 // when the archive was made on Unix.
 //
-// Not done: blake2b hashes, zstd members, wheels compressed as a whole (the lock's zstd key), resuming a download that
+// Not done: zstd members, wheels compressed as a whole (the lock's zstd key), resuming a download that
 // another process gave up.
 package wheel

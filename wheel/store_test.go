@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/crypto/blake2b"
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
@@ -292,7 +293,10 @@ func TestFetchByOtherHashes(t *testing.T) {
 	f, b := newFixture(t, transport.Options{}), sample()
 	ref := f.serve(t, b)
 	s512, s384, m5 := sha512.Sum512(b.Bytes()), sha512.Sum384(b.Bytes()), md5.Sum(b.Bytes())
-	hashes := []Hash{{"sha512", hex.EncodeToString(s512[:])}, {"sha384", hex.EncodeToString(s384[:])}, {"md5", hex.EncodeToString(m5[:])}}
+	b2 := blake2b.Sum256(b.Bytes())
+	hashes := []Hash{
+		{"sha512", hex.EncodeToString(s512[:])}, {"sha384", hex.EncodeToString(s384[:])}, {"blake2b", hex.EncodeToString(b2[:])}, {"md5", hex.EncodeToString(m5[:])},
+	}
 	for i, h := range hashes {
 		ref.Hash = h
 		w := mustFetch(t, f, ref)
@@ -310,10 +314,10 @@ func TestFetchByOtherHashes(t *testing.T) {
 		}
 	}
 	ref.Hash.Hex = strings.Repeat("0", 32)
-	if _, err := f.Fetch(t.Context(), ref); fault.KindOf(err) != fault.Integrity || !strings.Contains(err.Error(), "md5:"+hashes[2].Hex) {
+	if _, err := f.Fetch(t.Context(), ref); fault.KindOf(err) != fault.Integrity || !strings.Contains(err.Error(), "md5:"+hashes[3].Hex) {
 		t.Errorf("wrong md5: %v", err)
 	}
-	for _, h := range []Hash{{}, {"blake2b", strings.Repeat("0", 64)}, {"sha256", "zz"}, {"sha256", strings.Repeat("A", 64)}, {"sha256", "../../x"}} {
+	for _, h := range []Hash{{}, {"blake2s", strings.Repeat("0", 64)}, {"blake2b", strings.Repeat("0", 128)}, {"sha256", "zz"}, {"sha256", strings.Repeat("A", 64)}, {"sha256", "../../x"}} {
 		ref.Hash = h
 		if _, err := f.Fetch(t.Context(), ref); fault.KindOf(err) != fault.Integrity {
 			t.Errorf("hash %q: %v", h, err)
