@@ -37,11 +37,20 @@ type node struct {
 	index int
 	// install is false for a root of which only groups are wanted.
 	install bool
-	// parents depend on the node, children the other way round; each edge once an extra of the parent.
-	parents, children []*node
+	// parents depend on the node, edges lead the other way; each once an extra of the parent.
+	parents []*node
+	edges   []edge
 	// via is the parent that reached the node first, nil for a root.
 	via  *node
 	root bool
+}
+
+// edge is a dependency that was followed.
+type edge struct {
+	to *node
+	// extra or group of the parent that it belongs to, both empty for one of its own; extras are activated on to.
+	extra, group string
+	extras       []string
 }
 
 // walk is a queue of the steps of a breadth-first search, each once.
@@ -135,7 +144,7 @@ func (g *graph) seed() error {
 				// Here, as in uv, an edge's own extras are active for its marker but do not stay so.
 				if d := &edges[i]; g.holdsWith(d) {
 					// Only a group may name a root and so have it installed though only groups are wanted.
-					g.reach(g.byPkg[root], d).install = true
+					g.reach(g.byPkg[root], d, "", group).install = true
 				}
 			}
 		}
@@ -147,14 +156,14 @@ func (g *graph) seed() error {
 // its resolution markers (spec §2.4 d).
 func (g *graph) seedManifest() error {
 	for _, r := range g.lock.Manifest.Requirements {
-		if err := g.require(r, g.prod); err != nil {
+		if err := g.require(r, "", g.prod); err != nil {
 			return err
 		}
 	}
 	groups := g.lock.Manifest.DependencyGroups
 	for _, group := range filter(slices.Sorted(maps.Keys(groups)), g.wantsGroup) {
 		for _, r := range groups[group] {
-			if err := g.require(r, true); err != nil {
+			if err := g.require(r, group, true); err != nil {
 				return err
 			}
 		}
@@ -162,7 +171,7 @@ func (g *graph) seedManifest() error {
 	return nil
 }
 
-func (g *graph) require(r Requirement, install bool) error {
+func (g *graph) require(r Requirement, group string, install bool) error {
 	if !r.Marker.Evaluate(g.env, nil) {
 		return nil
 	}
@@ -175,7 +184,7 @@ func (g *graph) require(r Requirement, install bool) error {
 		g.top.root, g.top.install = true, false
 	}
 	fresh := g.byPkg[pkg] == nil
-	n := g.reach(g.top, &Dependency{Package: pkg, Extras: r.Extras})
+	n := g.reach(g.top, &Dependency{Package: pkg, Extras: r.Extras}, "", group)
 	n.install = install || n.install && !fresh
 	return nil
 }
@@ -214,7 +223,7 @@ func (g *graph) traverse() {
 		edges := s.edges()
 		for j := range edges {
 			if d := &edges[j]; g.holds(d) {
-				g.reach(g.byPkg[s.pkg], d)
+				g.reach(g.byPkg[s.pkg], d, s.extra, "")
 			}
 		}
 	}
@@ -231,11 +240,11 @@ func (g *graph) node(p *Package) *node {
 	return n
 }
 
-// reach follows an edge whose marker holds.
-func (g *graph) reach(parent *node, d *Dependency) *node {
+// reach follows an edge whose marker holds: one of the parent itself, or of an extra or a group of it.
+func (g *graph) reach(parent *node, d *Dependency, extra, group string) *node {
 	n := g.node(d.Package)
 	n.parents = append(n.parents, parent)
-	parent.children = append(parent.children, n)
+	parent.edges = append(parent.edges, edge{n, extra, group, d.Extras})
 	if n.via == nil && !n.root {
 		n.via = parent
 	}

@@ -40,8 +40,8 @@ func (g *graph) order() []*node {
 	var ready cycleHeap
 	for _, c := range cycles {
 		for _, n := range c.nodes {
-			for _, child := range n.children {
-				if below := cycleOf[child.index]; below != c {
+			for _, e := range n.edges {
+				if below := cycleOf[e.to.index]; below != c {
 					below.above = append(below.above, c)
 					c.waits++
 				}
@@ -104,8 +104,8 @@ func (g *graph) cycles() []*cycle {
 		for len(stack) > 0 {
 			f := &stack[len(stack)-1]
 			i := f.n.index
-			if f.next < len(f.n.children) {
-				child := f.n.children[f.next]
+			if f.next < len(f.n.edges) {
+				child := f.n.edges[f.next].to
 				f.next++
 				if seen[child.index] == unseen {
 					stack = append(stack, enter(child))

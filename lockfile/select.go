@@ -19,6 +19,9 @@ type Selection struct {
 	Roots []*Package
 	// Packages are those to install, sorted by name.
 	Packages []Selected
+	// Reached are all packages that were come upon, sorted by name, with those that are not installed: virtual projects, and
+	// what was left out by name.
+	Reached []Reached
 }
 
 // Selected is one package to install.
@@ -111,6 +114,7 @@ func (g *graph) selection(target tag.Target, req Request) (*Selection, error) {
 	for i, rank := range g.ranks(installed) {
 		s.Packages[i].Rank, s.Packages[i].RequiredBy = rank, installed[i].requirers()
 	}
+	s.Reached = g.reached(installed)
 	return s, nil
 }
 
