@@ -17,6 +17,7 @@ class Cost:
 
 
 def run(argv, log, env=None, cwd=None) -> Cost:
+    os.sync()  # What the one before left for the disk is not this one's time.
     with open(log, "ab") as out:
         start = time.monotonic()
         process = subprocess.Popen([str(a) for a in argv], stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=cwd,
@@ -69,7 +70,6 @@ class Vpk:
         if not self.prepared.exists():
             self.prepare(place, project)
         shutil.copytree(self.prepared, cache, symlinks=True)
-        os.sync()
         yield "first build", self.pack(place, project, cache)
         yield "nothing changed", self.pack(place, project, cache)
         edit(project, 1)
@@ -81,7 +81,6 @@ class Vpk:
         self.pack(place, what.other, cache)
         yield "new image, wheels and bytecode known", self.pack(place, what.copy(place.work / "project"), cache)
         shutil.rmtree(cache)
-        os.sync()
         yield "cold base", self.pack(place, what.directory, cache)
         shutil.rmtree(cache)
 
