@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"pyc":                {},
 	"layer/base":         {},
 	"layer":              {},
+	"layer/diff":         {"layer/base"},
 	"internal/cas":       {},
 	"internal/fault":     {},
 	"internal/progress":  {},
@@ -36,7 +37,7 @@ var rooms = map[string][]string{
 	"internal/config":    {"lockfile/tomlpos"},
 	"internal/sandbox":   {},
 	"internal/pack": {
-		"internal/config", "internal/sandbox", "layer", "layer/base", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel",
+		"internal/config", "internal/sandbox", "layer", "layer/base", "layer/diff", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel",
 	},
 	"cmd/vpk": {"internal/config", "internal/pack", "internal/sandbox", "layer"},
 

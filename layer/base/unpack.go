@@ -15,15 +15,15 @@ import (
 // UnpackImage writes the squashed files of any image into an empty directory, by the rules of the package comment.
 // On an error it leaves what it has written.
 func UnpackImage(ctx context.Context, img v1.Image, dir string) error {
-	layers, err := imageLayers(img)
+	archives, err := OpenArchives(img)
 	if err != nil {
 		return fmt.Errorf("unpack image: %w", err)
 	}
-	files, err := squash(ctx, layers, defaultJobs)
+	files, err := archives.Squash(ctx)
 	if err != nil {
 		return fmt.Errorf("unpack image: %w", err)
 	}
-	if err := unpack(ctx, files, layers, defaultJobs, dir); err != nil {
+	if err := unpack(ctx, files, archives.layers, defaultJobs, dir); err != nil {
 		return fmt.Errorf("unpack image: %w", err)
 	}
 	return nil
