@@ -1,8 +1,10 @@
 package lockfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"vpk/internal/fault"
@@ -16,7 +18,7 @@ func chooseWheels(nodes []*node, target tag.Target) ([]Selected, error) {
 	var sources, misses []string
 	for i, n := range nodes {
 		if why := unsupported(n.pkg); why != "" {
-			sources = append(sources, fmt.Sprintf("  %s: %s%s", n.pkg, why, n.because()))
+			sources = append(sources, fmt.Sprintf("  %s: %s%s", n.pkg.describe(), why, n.because()))
 			continue
 		}
 		names := make([]tag.Filename, len(n.pkg.Wheels))
@@ -25,18 +27,19 @@ func chooseWheels(nodes []*node, target tag.Target) ([]Selected, error) {
 		}
 		best := tag.Best(tags, names)
 		if best < 0 {
-			misses = append(misses, fmt.Sprintf("  %s: %s%s", n.pkg, mismatch(tags.Mismatch(names...), target), n.because()))
+			misses = append(misses, fmt.Sprintf("  %s: %s%s", n.pkg.describe(), mismatch(tags.Mismatch(names...), target), n.because()))
 			continue
 		}
 		s := &selected[i]
 		s.Package, s.Wheel = n.pkg, &n.pkg.Wheels[best]
 		if err := s.locate(); err != nil {
-			sources = append(sources, fmt.Sprintf("  %s: %v%s", n.pkg, err, n.because()))
+			sources = append(sources, fmt.Sprintf("  %s: %v%s", n.pkg.describe(), err, n.because()))
 		}
 	}
 	return selected, errors.Join(
 		packageError(sources, "vpk installs wheels and builds nothing", "sources that can't be installed"),
-		packageError(misses, "have these packages build and publish such wheels, choose other versions or another base image",
+		packageError(misses, fmt.Sprintf("choose another base image, or versions with such wheels: "+
+			"with \"sys_platform == 'linux' and platform_machine == '%s'\" in tool.uv.required-environments, `uv lock` looks for them", target.Arch),
 			fmt.Sprintf("no wheel for %s", target)),
 	)
 }
@@ -53,7 +56,7 @@ func unsupported(p *Package) string {
 	const build = "build a wheel of it (`uv build --wheel`) and depend on that"
 	switch p.Source.Kind {
 	case Git:
-		return "its source is git: depend on a release with a wheel, or " + build
+		return "depend on a release with a wheel, or " + build
 	case Registry, URL, Path:
 		if len(p.Wheels) > 0 {
 			return ""
@@ -62,17 +65,26 @@ func unsupported(p *Package) string {
 		if p.Source.IsRoot() {
 			return "the project is a package (editable): set `package = false` in [tool.uv] and run `uv lock` to pack it as plain files"
 		}
-		return fmt.Sprintf("its source is a directory (%s %s): %s", p.Source.Kind, p.Source.Location, build)
+		return "it is a directory: " + build
 	}
 	switch {
 	case p.Source.Kind == URL:
-		return "its source is a source distribution at a URL: depend on a release with a wheel, or " + build
+		return "it is a source distribution: depend on a release with a wheel, or " + build
 	case p.Source.Kind == Path:
-		return fmt.Sprintf("its source is a source distribution (%s): %s", p.Source.Location, build)
+		return "it is a source distribution: " + build
 	case p.Sdist == nil:
 		return "the lock has no file of it"
 	}
-	return "it has only a source distribution: choose a version with wheels, or build one and publish it"
+	return fmt.Sprintf("it has only a source distribution%s: choose a version with wheels, or build one and publish it", p.Sdist.shown())
+}
+
+// shown is the file's name for a message, where it is known.
+func (s *Sdist) shown() string {
+	name, err := urlFilename(cmp.Or(s.URL, s.Path))
+	if err != nil || name == "" {
+		return ""
+	}
+	return " (" + name + ")"
 }
 
 // mismatch says how close the wheels came.
@@ -89,29 +101,29 @@ func mismatch(m tag.Mismatch, target tag.Target) string {
 	}
 }
 
-// because tells through which of the root's dependencies a node was reached.
+// because tells through which dependencies a node was reached.
 func (n *node) because() string {
 	if n.via == nil {
 		return ""
 	}
-	direct := n
-	for direct.via.via != nil {
-		direct = direct.via
+	return " (" + n.route() + ")"
+}
+
+// route is the way to a node from the root that it was first reached from: "demo → fastapi → starlette". What a
+// dependency belongs to is told as in requirements: "demo[extra]", "demo:group".
+func (n *node) route() string {
+	steps := []string{n.pkg.Name}
+	for ; n.via != nil; n = n.via {
+		steps = append(steps, ConflictItem{Package: n.via.who(), Extra: n.by.extra, Group: n.by.group}.String())
 	}
-	switch {
-	case direct == n:
-		return fmt.Sprintf(" (required by %s)", direct.via.who())
-	case direct == n.via:
-		return fmt.Sprintf(" (required by %s)", direct.who())
-	default:
-		return fmt.Sprintf(" (required by %s, through %s)", n.via.who(), direct.who())
-	}
+	slices.Reverse(steps)
+	return strings.Join(steps, " → ")
 }
 
 // who names a node that requires another.
 func (n *node) who() string {
 	if n.root && n.pkg.Name == "." {
-		return "the workspace"
+		return "workspace"
 	}
-	return fmt.Sprintf("%q", n.pkg.Name)
+	return n.pkg.Name
 }

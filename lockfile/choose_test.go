@@ -70,17 +70,17 @@ sdist = { url = "https://index.example/source-1.0.tar.gz" }
 		t.Fatalf("kind %d, hints %q of %v", fault.KindOf(err), fault.Hints(err), err)
 	}
 	want := `sources that can't be installed:
-  archive 1.0: its source is a source distribution at a URL: depend on a release with a wheel, or build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "demo")
-  dir: its source is a directory (editable ../dir): build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "demo")
-  file 1.0: its source is a source distribution (file-1.0.tar.gz): build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "repo")
-  nothing 1.0: the lock has no file of it (required by "demo")
-  odd 1.0: the address of its wheel is neither http, https nor a file of this machine (required by "demo")
-  repo 1.0: its source is git: depend on a release with a wheel, or build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (required by "demo")
-  source 1.0: it has only a source distribution: choose a version with wheels, or build one and publish it (required by "demo")
+  archive 1.0 from url https://files.example/archive-1.0.tar.gz: it is a source distribution: depend on a release with a wheel, or build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (demo → archive)
+  dir from editable ../dir: it is a directory: build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (demo → dir)
+  file 1.0 from path file-1.0.tar.gz: it is a source distribution: build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (demo → repo → file)
+  nothing 1.0 from registry https://index.example/simple: the lock has no file of it (demo → nothing)
+  odd 1.0 from registry https://index.example/simple: the address of its wheel is neither http, https nor a file of this machine (demo → odd)
+  repo 1.0 from git https://git.example/repo at 0123456789012345678901234567890123456789: depend on a release with a wheel, or build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (demo → repo)
+  source 1.0 from registry https://index.example/simple: it has only a source distribution (source-1.0.tar.gz): choose a version with wheels, or build one and publish it (demo → source)
 no wheel for CPython 3.11.0 on manylinux_2_36_x86_64:
-  abi 1.0: wants ABI tag cp311, abi3 or none, its wheels have cp311d, cp311t (required by "demo")
-  plat 1.0: wants platform manylinux_2_36_x86_64 or an older manylinux, its wheels have macosx_11_0_arm64, win_amd64 (required by "fine")
-  python 1.0: wants Python tag cp311, its wheels have jy27, pp311 (required by "middle", through "fine")`
+  abi 1.0 from registry https://index.example/simple: wants ABI tag cp311, abi3 or none, its wheels have cp311d, cp311t (demo → abi)
+  plat 1.0 from registry https://index.example/simple: wants platform manylinux_2_36_x86_64 or an older manylinux, its wheels have macosx_11_0_arm64, win_amd64 (demo → fine → plat)
+  python 1.0 from registry https://index.example/simple: wants Python tag cp311, its wheels have jy27, pp311 (demo → fine → middle → python)`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Error(diff)
 	}
@@ -116,10 +116,10 @@ func TestSelectMessages(t *testing.T) {
 		flags  string
 		want   string
 	}{
-		"extras":      {conflicting, "3.11", "--all-extras", "foo[cpu], foo[gpu] conflict with one another: pyproject.toml declares {foo[cpu], foo[gpu]}"},
-		"groups":      {conflicting, "3.11", "--group a --group b", "foo:a, foo:b conflict with one another: pyproject.toml declares {foo:a, foo:b}"},
-		"twice":       {conflicting, "3.11", "--group cg", `"idna" is selected twice: idna 3.10 from registry, required by "foo", and idna 3.9 from registry, required by "foo"`},
-		"undefined":   {groups, "3.11", "--group nope --extra What --no-group no.pe", "extra \"what\" is not defined by \"demo\": it has \"extra\"\ngroup \"no-pe\" is not defined by \"demo\": it has \"dev\", \"docs\", \"empty\", \"lint\", \"new\", \"self\", \"self-extra\"\ngroup \"nope\""},
+		"extras":      {conflicting, "3.11", "--all-extras", "extra \"cpu\" of \"foo\" (one of all extras) and extra \"gpu\" of \"foo\" (one of all extras) conflict: pyproject.toml declares {foo[cpu], foo[gpu]}"},
+		"groups":      {conflicting, "3.11", "--group a --group b", "group \"a\" of \"foo\" and group \"b\" of \"foo\" conflict: pyproject.toml declares {foo:a, foo:b}"},
+		"twice":       {conflicting, "3.11", "--group cg", `"idna" is selected twice: idna 3.10 from registry https://index.example/simple (foo → idna) and idna 3.9 from registry https://index.example/simple (foo[gpu] → idna)`},
+		"undefined":   {groups, "3.11", "--group nope --extra What --no-group no.pe", "extra \"what\" is not in optional-dependencies of \"demo\", which has \"extra\"\ngroup \"no-pe\" is not in dependency-groups of \"demo\", which has \"dev\", \"docs\", \"empty\", \"lint\", \"new\", \"self\", \"self-extra\"\ngroup \"nope\""},
 		"python":      {supported, "3.12", "", "the image has CPython 3.12.0, uv.lock requires >=3.10,!=3.12.*"},
 		"environment": {supported, "3.11", "", `uv.lock supports only "platform_machine == 'x86_64' and sys_platform == 'linux'", "sys_platform == 'darwin'", not CPython 3.11.0 on manylinux_2_36_aarch64`},
 	}

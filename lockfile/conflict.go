@@ -17,10 +17,10 @@ func (g *graph) checkConflicts() error {
 	}
 	packages := g.reachedMembers()
 	for _, set := range g.lock.Conflicts {
-		var wanted []ConflictItem
+		var wanted []string
 		for _, item := range set {
 			if packages[item.Package] && g.wants(item) {
-				wanted = append(wanted, item)
+				wanted = append(wanted, item.inWords()+g.unasked(item))
 			}
 		}
 		if len(wanted) > 1 {
@@ -28,6 +28,19 @@ func (g *graph) checkConflicts() error {
 		}
 	}
 	return nil
+}
+
+// unasked tells why an item is wanted that nobody named.
+func (g *graph) unasked(item ConflictItem) string {
+	switch {
+	case item.Extra != "" && g.named.allExtras:
+		return " (one of all extras)"
+	case item.Group == "" || g.named.groups[item.Group]:
+		return ""
+	case g.named.allGroups:
+		return " (one of all groups)"
+	}
+	return " (enabled by default)"
 }
 
 func (g *graph) wants(item ConflictItem) bool {
@@ -79,8 +92,10 @@ func (g *graph) activateReached() error {
 		return nil
 	}
 	w := g.walk.clone()
+	from := map[step]step{}
 	for i := 0; i < len(w.queue); i++ {
-		edges := w.queue[i].edges()
+		s := w.queue[i]
+		edges := s.edges()
 		for j := range edges {
 			d := &edges[j]
 			if !g.holdsWith(d) {
@@ -91,14 +106,18 @@ func (g *graph) activateReached() error {
 					g.activate(d.Package.Name, extra)
 				}
 			}
+			known := len(w.queue)
 			w.follow(d)
+			for _, next := range w.queue[known:] {
+				from[next] = s
+			}
 		}
 	}
 	for _, set := range g.lock.Conflicts {
-		var active []ConflictItem
+		var active []string
 		for _, item := range set {
 			if slices.Contains(g.activated, item) {
-				active = append(active, item)
+				active = append(active, item.inWords()+reachedBy(item, w.queue, from))
 			}
 		}
 		if len(active) > 1 {
@@ -108,17 +127,41 @@ func (g *graph) activateReached() error {
 	return nil
 }
 
-func conflictError(set, active []ConflictItem) error {
-	return fault.New(fault.Usage, "ask for one of them only", "%s conflict with one another: pyproject.toml declares {%s}",
-		items(active), items(set))
+// reachedBy tells through which dependencies an extra was activated.
+func reachedBy(item ConflictItem, queue []step, from map[step]step) string {
+	at := slices.IndexFunc(queue, func(s step) bool { return s.pkg.Name == item.Package && s.extra == item.Extra })
+	if at < 0 {
+		return ""
+	}
+	var steps []string
+	for s, ok := queue[at], true; ok; s, ok = from[s] {
+		steps = append(steps, ConflictItem{Package: s.pkg.Name, Extra: s.extra}.String())
+	}
+	if len(steps) == 1 {
+		return ""
+	}
+	slices.Reverse(steps)
+	return " (" + strings.Join(steps, " → ") + ")"
 }
 
-func items(list []ConflictItem) string {
-	texts := make([]string, len(list))
-	for i, item := range list {
-		texts[i] = item.String()
+func conflictError(set []ConflictItem, active []string) error {
+	items := make([]string, len(set))
+	for i, item := range set {
+		items[i] = item.String()
 	}
-	return strings.Join(texts, ", ")
+	return fault.New(fault.Usage, "ask for one of them only", "%s conflict: pyproject.toml declares {%s}",
+		strings.Join(active, " and "), strings.Join(items, ", "))
+}
+
+// inWords is the item for a message.
+func (c ConflictItem) inWords() string {
+	switch {
+	case c.Extra != "":
+		return fmt.Sprintf("extra %q of %q", c.Extra, c.Package)
+	case c.Group != "":
+		return fmt.Sprintf("group %q of %q", c.Group, c.Package)
+	}
+	return fmt.Sprintf("package %q", c.Package)
 }
 
 // String is the item in uv's way of writing: an extra is "pkg[extra]", a group "pkg:group", a project its name.

@@ -2,6 +2,7 @@ package lockfile
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ func (l *Lock) target(name string, d *dependencyWire) (*Package, error) {
 	case unambiguous:
 		source = candidates[0].Source
 	default:
-		return nil, errors.New("key \"source\" is missing: there are several packages of that name")
+		return nil, fmt.Errorf("key \"source\" is missing, and there are %s", described(candidates))
 	}
 	var version pep440.Version
 	switch {
@@ -49,24 +50,39 @@ func (l *Lock) target(name string, d *dependencyWire) (*Package, error) {
 	case unambiguous:
 		version = candidates[0].Version
 	case !source.IsTree():
-		return nil, errors.New("key \"version\" is missing: there are several packages of that name")
+		return nil, fmt.Errorf("key \"version\" is missing, and there are %s", described(candidates))
 	}
 	if p := l.find(name, version, source); p != nil {
 		return p, nil
 	}
-	return nil, errors.New("there is no package of that version and source in the lock")
+	return nil, fmt.Errorf("the lock has no %s from %s, only %s", strings.TrimSpace(name+" "+version.String()), source, described(candidates))
+}
+
+// described lists packages for a message.
+func described(packages []*Package) string {
+	texts := make([]string, len(packages))
+	for i, p := range packages {
+		texts[i] = p.describe()
+	}
+	return strings.Join(texts, " and ")
 }
 
 // edges links the dependencies of one package.
 func (p *parser) edges(lock *Lock, w *packageWire, pkg *Package, in path) {
-	list := func(w []dependencyWire, in path) []Dependency { return p.edgeList(lock, w, in, pkg) }
+	list := func(w []dependencyWire, in path) []Dependency { return p.edgeList(lock, w, in, pkg, "") }
+	of := func(kind string) func([]dependencyWire, path) []Dependency {
+		return func(w []dependencyWire, in path) []Dependency {
+			return p.edgeList(lock, w, in, pkg, fmt.Sprintf(", %s %q", kind, in[len(in)-1]))
+		}
+	}
 	dev := either(p, w.DevDependencies, w.DependencyGroups, in, "dependency-groups")
 	pkg.Dependencies = list(w.Dependencies, in.at("dependencies"))
-	pkg.OptionalDependencies = named(p, w.OptionalDependencies, list, in.at("optional-dependencies"))
-	pkg.DevDependencies = named(p, dev, list, in.at("dev-dependencies"))
+	pkg.OptionalDependencies = named(p, w.OptionalDependencies, of("extra"), in.at("optional-dependencies"))
+	pkg.DevDependencies = named(p, dev, of("group"), in.at("dev-dependencies"))
 }
 
-func (p *parser) edgeList(lock *Lock, w []dependencyWire, in path, pkg *Package) []Dependency {
+// edgeList reads edges of pkg; of is what they belong to there, for messages.
+func (p *parser) edgeList(lock *Lock, w []dependencyWire, in path, pkg *Package, of string) []Dependency {
 	if w == nil {
 		return nil
 	}
@@ -87,13 +103,13 @@ func (p *parser) edgeList(lock *Lock, w []dependencyWire, in path, pkg *Package)
 		}
 		target, err := lock.target(name, d)
 		if err != nil {
-			p.problems.add(in.at(i), "package %q: dependency on %q: %w", pkg, name, err)
+			p.problems.add(in.at(i), "package %q%s: dependency on %q: %w", pkg, of, name, err)
 			continue
 		}
 		list[i].Package = target
 		id := identity{target, strings.Join(list[i].Extras, ","), d.Marker}
 		if seen[id] {
-			p.problems.add(in.at(i), "package %q: the same dependency on %q is there twice", pkg, name)
+			p.problems.add(in.at(i), "package %q%s: the same dependency on %q is there twice", pkg, of, target)
 		}
 		seen[id] = true
 	}

@@ -57,9 +57,9 @@ func (p *parser) wheel(w *fileWire, pkg *Package, wheel *Wheel, in path, i int) 
 	}
 	switch required, forbidden := pkg.Source.hashRule(); {
 	case required && w.Hash == "":
-		fail("", fmt.Errorf("wheel %q has no hash: one from a %s source needs one", name, pkg.Source.Kind))
+		fail("", fmt.Errorf("wheel %q has no hash: one from %s needs one", name, pkg.Source))
 	case forbidden && w.Hash != "":
-		fail("hash", fmt.Errorf("wheel %q has a hash: one from a %s source can't have one", name, pkg.Source.Kind))
+		fail("hash", fmt.Errorf("wheel %q has a hash: one from %s can't have one", name, pkg.Source))
 	}
 }
 
@@ -118,7 +118,7 @@ func checkWheelVersion(f tag.Filename, version pep440.Version) error {
 		return fmt.Errorf("wheel %q: %w", f, err)
 	}
 	if !v.Equal(version) && !v.WithoutLocal().Equal(version) {
-		return fmt.Errorf("wheel %q: its version is not the package's", f)
+		return fmt.Errorf("wheel %q: its version is %s and not the package's", f, f.Version)
 	}
 	return nil
 }

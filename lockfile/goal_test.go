@@ -102,8 +102,8 @@ lint = []
 		}
 	}
 	_, err := lockfile.Select(lock, target, lockfile.Request{Extras: []string{"postgers"}, OnlyGroups: []string{"tool", "other"}})
-	want := "extra \"postgers\" is not defined by \"a\", \"b\": it has \"postgres\"\n" +
-		"group \"other\" is not defined by \"a\", \"b\": it has \"lint\", \"tools\"\ngroup \"tool\" is not defined by \"a\", \"b\": it has \"lint\", \"tools\""
+	want := "extra \"postgers\" is not in optional-dependencies of any of \"a\", \"b\", which have \"postgres\"\n" +
+		"group \"other\" is not in dependency-groups of any of \"a\", \"b\", which have \"lint\", \"tools\"\ngroup \"tool\" is not in dependency-groups of any of \"a\", \"b\", which have \"lint\", \"tools\""
 	if err == nil || err.Error() != want || fault.KindOf(err) != fault.Usage {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -157,7 +157,7 @@ func TestSelectPlaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := lockfile.Select(mustParse(t, expandLock(wheel(c[0], c[1]))), testTarget("3.11", tag.X8664), lockfile.Request{})
-			if fault.KindOf(err) != fault.Package || !strings.Contains(err.Error(), "a 1.0: ") || strings.Contains(err.Error(), "secret") {
+			if fault.KindOf(err) != fault.Package || !strings.Contains(err.Error(), "a 1.0 from ") || strings.Contains(err.Error(), "secret") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -180,7 +180,7 @@ func TestSelectGroupPython(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = lockfile.Select(lock, testTarget("3.11", tag.X8664), r)
-	if fault.KindOf(err) != fault.Base || !strings.Contains(err.Error(), `group "new" requires >=3.12`) {
+	if fault.KindOf(err) != fault.Base || !strings.Contains(err.Error(), `group "new" (tool.uv.dependency-groups) requires >=3.12`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -17,6 +17,11 @@ type graph struct {
 	// prod, wantsExtra and wantsGroup are what the request says.
 	prod                   bool
 	wantsExtra, wantsGroup func(string) bool
+	// named are what the request names of that, and does not just include with all others, for messages.
+	named struct {
+		allExtras, allGroups bool
+		groups               nameSet
+	}
 	// active are the synthetic extras by which the lock's markers tell conflicting extras, groups and projects. It stays
 	// empty for a lock without conflicts.
 	active nameSet
@@ -40,8 +45,9 @@ type node struct {
 	// parents depend on the node, edges lead the other way; each once an extra of the parent.
 	parents []*node
 	edges   []edge
-	// via is the parent that reached the node first, nil for a root.
+	// via is the parent that reached the node first, nil for a root, and by the edge that it did so by.
 	via  *node
+	by   edge
 	root bool
 }
 
@@ -99,6 +105,8 @@ func newGraph(lock *Lock, env pep508.Environment, at goal, req Request) *graph {
 	if len(lock.Conflicts) == 0 {
 		return g
 	}
+	g.named.allExtras, g.named.allGroups = req.AllExtras, req.AllGroups
+	g.named.groups = req.namedGroups()
 	for _, root := range at.roots {
 		if g.prod {
 			g.active[syntheticProject(root.Name)] = true
@@ -244,9 +252,10 @@ func (g *graph) node(p *Package) *node {
 func (g *graph) reach(parent *node, d *Dependency, extra, group string) *node {
 	n := g.node(d.Package)
 	n.parents = append(n.parents, parent)
-	parent.edges = append(parent.edges, edge{n, extra, group, d.Extras})
+	e := edge{n, extra, group, d.Extras}
+	parent.edges = append(parent.edges, e)
 	if n.via == nil && !n.root {
-		n.via = parent
+		n.via, n.by = parent, e
 	}
 	g.walk.follow(d)
 	return n

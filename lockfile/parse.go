@@ -86,7 +86,7 @@ func (p *parser) packages(lock *Lock, w *lockWire) {
 		pkg := &packages[i]
 		p.pkg(&wires[i], pkg, path{key, i})
 		if lock.find(pkg.Name, pkg.Version, pkg.Source) != nil {
-			p.problems.add(path{key, i}, "package %q: it is there twice", pkg)
+			p.problems.add(path{key, i}, "package %q: it is there twice, from %s", pkg, pkg.Source)
 		}
 		lock.Packages[i] = pkg
 		lock.byName[pkg.Name] = append(lock.byName[pkg.Name], pkg)
@@ -104,6 +104,9 @@ func (p *parser) pkg(w *packageWire, pkg *Package, in path) {
 		p.problems.add(in.at("source"), "package %q: %w", pkg.Name, err)
 	}
 	pkg.Source = source
+	if source.Kind == Git && err == nil && !isCommit(source.Commit()) {
+		p.problems.add(in.at("source"), "package %q: its source, %s, does not end in # and a commit of 40 hexadecimal digits", pkg.Name, source)
+	}
 	switch {
 	case w.Version != "":
 		if pkg.Version, err = pep440.Parse(w.Version); err != nil {

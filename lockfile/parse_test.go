@@ -307,22 +307,26 @@ func TestParseErrors(t *testing.T) {
 		"bad version":    {head + "[[package]]\nname = \"a\"\nversion = \"x\"\nsource = { registry = \"x\" }\n", `uv.lock:5: package "a": parse version "x"`},
 		"twice":          {head + "@a 1.0\n@a 1.0\n", `package "a 1.0": it is there twice`},
 		"bad wheel":      {head + "@a 1.0 py3-none\n", `uv.lock:9: package "a 1.0": parse wheel file name "a-1.0-py3-none.whl"`},
-		"no such edge":   {head + "@a 1.0\ndependencies = [\n{ name = \"b\" }]\n", `uv.lock:12: package "a 1.0": dependency on "b": there is no such package in the lock`},
+		"git, no commit": {
+			head + "[[package]]\nname = \"a\"\nversion = \"1.0\"\nsource = { git = \"https://u:secret@git.example/a?rev=x#0123\" }\n",
+			`uv.lock:6: package "a": its source, git https://git.example/a?rev=x at 0123, does not end in # and a commit of 40 hexadecimal digits`,
+		},
+		"no such edge": {head + "@a 1.0\ndependencies = [\n{ name = \"b\" }]\n", `uv.lock:12: package "a 1.0": dependency on "b": there is no such package in the lock`},
 		"ambiguous edge": {
 			head + "@a 1.0\ndependencies = [{ name = \"b\" }]\n@b 1.0\n@b 2.0\n",
-			`uv.lock:11: package "a 1.0": dependency on "b": key "source" is missing: there are several packages of that name`,
+			`uv.lock:11: package "a 1.0": dependency on "b": key "source" is missing, and there are b 1.0 from registry https://index.example/simple and b 2.0 from registry https://index.example/simple`,
 		},
 		"edge without version": {
 			head + "@a 1.0\ndependencies = [{ name = \"b\", source = { registry = \"" + index + "\" } }]\n@b 1.0\n@b 2.0\n",
-			`dependency on "b": key "version" is missing: there are several packages of that name`,
+			`dependency on "b": key "version" is missing, and there are b 1.0 from registry https://index.example/simple and b 2.0 from registry https://index.example/simple`,
 		},
 		"edge to another version": {
 			head + "@a 1.0\ndependencies = [{ name = \"b\", version = \"3.0\" }]\n@b 1.0\n",
-			`dependency on "b": there is no package of that version and source in the lock`,
+			`dependency on "b": the lock has no b 3.0 from registry https://index.example/simple, only b 1.0 from registry https://index.example/simple`,
 		},
 		"edge twice": {
 			head + "@a 1.0\ndependencies = [{ name = \"b\", extra = [\"x\"] }, { name = \"B\", extra = [\"X\"] }]\n@b 1.0\n",
-			`the same dependency on "b" is there twice`,
+			`the same dependency on "b 1.0" is there twice`,
 		},
 		"group twice": {
 			head + "@a 1.0\n[package.dev-dependencies]\ndev = []\nDev = []\n", `uv.lock:12: "dev" is there twice`,
@@ -333,15 +337,15 @@ func TestParseErrors(t *testing.T) {
 		},
 		"wheel of another version": {
 			head + "[[package]]\nname = \"a\"\nversion = \"1.0\"\nsource = { registry = \"x\" }\nwheels = [{ url = \"a-1.1-py3-none-any.whl\" }]\n",
-			`uv.lock:7: package "a 1.0": wheel "a-1.1-py3-none-any.whl": its version is not the package's`,
+			`uv.lock:7: package "a 1.0": wheel "a-1.1-py3-none-any.whl": its version is 1.1 and not the package's`,
 		},
 		"archive without hash": {
 			head + "[[package]]\nname = \"a\"\nversion = \"1.0\"\nsource = { path = \"x\" }\nwheels = [{ filename = \"a-1.0-py3-none-any.whl\" }]\n",
-			`uv.lock:7: package "a 1.0": wheel "a-1.0-py3-none-any.whl" has no hash: one from a path source needs one`,
+			`uv.lock:7: package "a 1.0": wheel "a-1.0-py3-none-any.whl" has no hash: one from path x needs one`,
 		},
 		"directory with hash": {
 			head + "[[package]]\nname = \"a\"\nversion = \"1.0\"\nsource = { directory = \"x\" }\nwheels = [{ filename = \"a-1.0-py3-none-any.whl\", hash = \"md5:" + strings.Repeat("0", 32) + "\" }]\n",
-			`one from a directory source can't have one`,
+			`one from directory x can't have one`,
 		},
 		"wheel without name": {
 			head + "[[package]]\nname = \"a\"\nversion = \"1.0\"\nsource = { registry = \"x\" }\nwheels = [{ size = 1 }]\n",

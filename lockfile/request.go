@@ -76,16 +76,13 @@ func (r Request) extras() func(name string) bool {
 
 // groups tells which groups of a project are wanted (crates/uv-configuration/src/dependency_groups.rs:36, spec §2.3).
 func (r Request) groups() func(name string) bool {
-	include, exclude := newNameSet(r.Groups, r.OnlyGroups), newNameSet(r.NoGroups)
+	include, exclude := r.namedGroups(), newNameSet(r.NoGroups)
 	all := r.AllGroups
 	defaults := nameSet{}
 	allDefaults := false
 	if r.prod() && !r.NoDefaultGroups {
 		defaults, allDefaults = newNameSet(r.DefaultGroups.Names), r.DefaultGroups.All
 		delete(defaults, devGroup)
-	}
-	if r.Dev || r.OnlyDev {
-		include[devGroup] = true
 	}
 	if r.NoDev {
 		exclude[devGroup] = true
@@ -95,13 +92,22 @@ func (r Request) groups() func(name string) bool {
 	}
 }
 
+// namedGroups are the groups that are asked for one by one.
+func (r Request) namedGroups() nameSet {
+	named := newNameSet(r.Groups, r.OnlyGroups)
+	if r.Dev || r.OnlyDev {
+		named[devGroup] = true
+	}
+	return named
+}
+
 // checkGroupPython wants the target's Python to be one that each wanted group is for.
 func (r Request) checkGroupPython(target tag.Target) error {
 	wanted := r.groups()
 	var errs []error
 	for _, group := range slices.Sorted(maps.Keys(r.GroupPython)) {
 		if wanted(group) {
-			errs = append(errs, CheckPython(r.GroupPython[group], fmt.Sprintf("group %q", group), target))
+			errs = append(errs, CheckPython(r.GroupPython[group], fmt.Sprintf("group %q (tool.uv.dependency-groups)", group), target))
 		}
 	}
 	return errors.Join(errs...)
@@ -135,12 +141,18 @@ func (r Request) validate(lock *Lock, at goal) error {
 		groups = slices.AppendSeq(groups, maps.Keys(lock.Manifest.DependencyGroups))
 		groups = slices.AppendSeq(groups, maps.Keys(newNameSet(r.RootGroups)))
 	}
-	u := undefined{of: at.String()}
+	extras, groups = newNameSet(extras).sorted(), newNameSet(groups).sorted()
+	extra := defined{"extra", "an extra", "optional-dependencies", extras}
+	group := defined{"group", "a group", "dependency-groups", groups}
+	u := undefined{of: at.String(), has: "which has"}
+	if len(at.roots) > 1 {
+		u = undefined{of: "any of " + at.String(), has: "which have"}
+	}
 	// The first revision does not list the extras.
 	if lock.Revision > 0 {
-		u.check("extra", newNameSet(r.Extras, r.NoExtras), extras)
+		u.check(newNameSet(r.Extras, r.NoExtras), extra, group)
 	}
-	u.check("group", newNameSet(r.Groups, r.OnlyGroups, r.NoGroups), groups)
+	u.check(newNameSet(r.Groups, r.OnlyGroups, r.NoGroups), group, extra)
 	if len(u.texts) == 0 {
 		return nil
 	}
@@ -149,24 +161,33 @@ func (r Request) validate(lock *Lock, at goal) error {
 
 // undefined collects names that are not defined.
 type undefined struct {
-	of           string
+	of, has      string
 	texts, hints []string
 }
 
-func (u *undefined) check(what string, asked nameSet, known []string) {
-	slices.Sort(known)
-	known = slices.Compact(known)
+// defined are names of a kind, in words with and without its article, and the table of pyproject.toml that has them.
+type defined struct {
+	kind, article, table string
+	names                []string // sorted
+}
+
+// check wants names to be defined. Where one is not, it may be a name of the other kind.
+func (u *undefined) check(asked nameSet, here, other defined) {
 	for _, name := range asked.sorted() {
-		if slices.Contains(known, name) {
+		if slices.Contains(here.names, name) {
 			continue
 		}
-		has := "it has none"
-		if len(known) > 0 {
-			has = fmt.Sprintf("it has %s", quoted(known))
+		known := "none"
+		if len(here.names) > 0 {
+			known = quoted(here.names)
 		}
-		u.texts = append(u.texts, fmt.Sprintf("%s %q is not defined by %s: %s", what, name, u.of, has))
-		if near := spelling.Nearest(name, known); near != "" {
-			u.hints = append(u.hints, fmt.Sprintf("did you mean %s %q?", what, near))
+		u.texts = append(u.texts, fmt.Sprintf("%s %q is not in %s of %s, %s %s", here.kind, name, here.table, u.of, u.has, known))
+		if slices.Contains(other.names, name) {
+			u.hints = append(u.hints, fmt.Sprintf("%q is %s: use --%s %s.", name, other.article, other.kind, name))
+			continue
+		}
+		if near := spelling.Nearest(name, here.names); near != "" {
+			u.hints = append(u.hints, fmt.Sprintf("did you mean %s %q?", here.kind, near))
 		}
 	}
 }

@@ -133,8 +133,8 @@ func oneVersion(sorted []*node) error {
 	for i := 1; i < len(sorted); i++ {
 		a, b := sorted[i-1], sorted[i]
 		if a.pkg.Name == b.pkg.Name {
-			texts = append(texts, fmt.Sprintf("%q is selected twice: %s, required by %s, and %s, required by %s", a.pkg.Name,
-				a.pkg.describe(), quoted(a.requirers()), b.pkg.describe(), quoted(b.requirers())))
+			texts = append(texts, fmt.Sprintf("%q is selected twice: %s (%s) and %s (%s)", a.pkg.Name,
+				a.pkg.describe(), a.route(), b.pkg.describe(), b.route()))
 		}
 	}
 	if len(texts) == 0 {
@@ -143,8 +143,13 @@ func oneVersion(sorted []*node) error {
 	return fault.New(fault.Package, "choose extras and groups that do not conflict", "%s", strings.Join(texts, "\n"))
 }
 
-// describe is a package with its source, to tell two of one name apart.
-func (p *Package) describe() string { return fmt.Sprintf("%s from %s", p, p.Source.Kind) }
+// describe is a package with its source, which tells two of one name apart.
+func (p *Package) describe() string {
+	if p.Source.IsRoot() {
+		return p.String()
+	}
+	return fmt.Sprintf("%s from %s", p, p.Source)
+}
 
 // requirers are the names of a node's parents.
 func (n *node) requirers() []string {

@@ -2,6 +2,8 @@ package lockfile
 
 import (
 	"errors"
+	"fmt"
+	"net/url"
 	pathpkg "path"
 	"strings"
 )
@@ -51,6 +53,27 @@ func (s Source) Commit() string {
 	}
 	_, commit, _ := strings.Cut(s.Location, "#")
 	return commit
+}
+
+// isCommit tells a full commit (crates/uv-git-types/src/oid.rs:53).
+func isCommit(s string) bool {
+	return len(s) == 40 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
+// String is the source for messages, without passwords and tokens: "registry https://index.example/simple".
+func (s Source) String() string {
+	location, commit, _ := strings.Cut(s.Location, "#")
+	if _, err := url.Parse(location); err != nil && isURL(location) {
+		location = "(malformed URL)"
+	}
+	if s.Kind != Git {
+		location, _, _ = strings.Cut(location, "?")
+		return fmt.Sprintf("%s %s", s.Kind, withoutSecrets(location))
+	}
+	if location = withoutSecrets(location); commit != "" {
+		location += " at " + commit
+	}
+	return fmt.Sprintf("%s %s", s.Kind, location)
 }
 
 // isRemote tells a URL that is fetched over HTTP.

@@ -14,7 +14,7 @@ import (
 // decided offline; it is empty where everything can.
 func (p *Project) check(s Selection) (note string, err error) {
 	if s.Frozen {
-		return "", nil
+		return "", p.isLocked()
 	}
 	dir, err := filepath.Abs(p.Dir)
 	if err != nil {
@@ -26,6 +26,14 @@ func (p *Project) check(s Selection) (note string, err error) {
 		DefaultIndex: config.DefaultIndex,
 	})
 	return strings.Join(notes, "; "), err
+}
+
+// isLocked wants the lock to be of this project, which uv checks even where it compares nothing else.
+func (p *Project) isLocked() error {
+	if name := p.Manifest.Name; name != "" && len(p.Lock.Named(name)) == 0 {
+		return fault.New(fault.Lock, "run `uv lock`", "%s has no package %q, the project of %s", p.Lock.Filename, name, p.Manifest.Filename)
+	}
+	return nil
 }
 
 // check is Project.check, the note told to whoever watches.

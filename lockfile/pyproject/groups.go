@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"vpk/internal/spelling"
 	"vpk/lockfile/pep440"
 	"vpk/lockfile/pep508"
 )
@@ -100,12 +101,12 @@ func (g *grouping) group(name string) []pep508.Requirement {
 			continue
 		}
 		if _, ok := g.items[item.include]; !ok {
-			g.r.add(fmt.Errorf("group %q includes %q, which is not defined", name, item.include), item.place...)
+			g.r.add(fmt.Errorf("group %q includes %q, which is not defined%s", name, item.include, meant(item.include, g.items)), item.place...)
 			continue
 		}
 		if from := slices.Index(g.open, item.include); from >= 0 {
 			cycle := append(slices.Clone(g.open[from:]), item.include)
-			g.r.add(fmt.Errorf("groups include one another: %s", strings.Join(cycle, " -> ")), item.place...)
+			g.r.add(fmt.Errorf("[dependency-groups]: groups include one another: %s", strings.Join(cycle, " -> ")), item.place...)
 			continue
 		}
 		list = append(list, g.group(item.include)...)
@@ -158,4 +159,13 @@ func (g *grouping) includes() map[string][]string {
 		}
 	}
 	return includes
+}
+
+// meant tells which group a misspelt name may mean, as the end of a message.
+func meant[T any](name string, groups map[string]T) string {
+	near := spelling.Nearest(name, slices.Collect(maps.Keys(groups)))
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", near)
 }

@@ -157,7 +157,7 @@ func (r *reader) defaultGroups(w any, p *Project) DefaultGroups {
 			if err != nil {
 				r.add(err, append(place, i)...)
 			} else if _, defined := p.DependencyGroups[name]; !defined && name != "dev" {
-				r.add(fmt.Errorf("default group %q is not defined in [dependency-groups]", name), append(place, i)...)
+				r.add(fmt.Errorf("default group %q (tool.uv.default-groups) is not defined in [dependency-groups]%s", name, meant(name, p.DependencyGroups)), append(place, i)...)
 			}
 			d.Names = append(d.Names, name)
 		}

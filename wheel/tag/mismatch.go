@@ -20,8 +20,8 @@ const (
 // Mismatch is why none of some wheels runs on a target.
 type Mismatch struct {
 	Reason Reason
-	// Tags are the wheels' own tags at which they fail, sorted, each once; of an ABI mismatch without "none". Only wheels
-	// that come as close as Reason count.
+	// Tags are the wheels' own tags at which they fail, sorted, each once. Of a platform mismatch only the wheels count that
+	// come so close; of an ABI mismatch all, without "none".
 	Tags []string
 }
 
@@ -42,6 +42,10 @@ func (t *Tags) Mismatch(wheels ...Filename) Mismatch {
 		}
 	}
 	if m.Reason == ABITag {
+		m.Tags = nil
+		for _, f := range wheels {
+			m.Tags = append(m.Tags, f.ABIs...)
+		}
 		m.Tags = slices.DeleteFunc(m.Tags, func(s string) bool { return s == "none" })
 	}
 	slices.Sort(m.Tags)
