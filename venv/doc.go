@@ -10,12 +10,13 @@
 //   - Scripts begin with #!PREFIX/bin/python; uv writes python3 there when it finds an existing environment. A prefix that
 //     would need uv's /bin/sh trampoline is an error.
 //   - INSTALLER is vpk. uv_cache.json and uv_build.json are not written; direct_url.json has no credentials.
-//   - RECORD names each file that is there once, by a clean path. uv keeps rows of scripts that an entry point replaced,
-//     two rows for a file that was written twice, and spellings such as ./a.
-//   - A wheel whose metadata is ambiguous or unsafe is refused, all its problems at once: other than one *.dist-info
-//     directory; entry_points.txt that is not UTF-8; scripts, also those of .data, whose names are paths or reserved for
-//     the interpreter; files that would replace pyvenv.cfg, lib64 or the interpreter; a path that is both a file and a
-//     directory.
+//   - RECORD names each file that is there once, by a clean path, and itself without hash and size. uv keeps rows of scripts
+//     that an entry point replaced, two rows for a file that was written twice, spellings such as ./a, and the size that
+//     RECORD had in the wheel.
+//   - A wheel that is ambiguous or unsafe is refused, all its problems at once: an archive that package wheel refuses; other
+//     than one *.dist-info directory; entry_points.txt that is not UTF-8; scripts, also those of .data, whose names are
+//     paths, have control characters or are reserved for the interpreter; files that would replace pyvenv.cfg, lib64 or the
+//     interpreter; a path that is both a file and a directory.
 //   - Files of .data below lib64 are planned below lib, where the link leads. When several subdirectories of .data give one
 //     path, the last in alphabetical order wins; uv takes the order of the file system.
 //   - Empty directories of a wheel are not made.
@@ -27,7 +28,7 @@
 package venv
 
 // formatVersion is raised when the same wheel gives other entries: it is in every key.
-const formatVersion = "1"
+const formatVersion = "2"
 
 // maxText bounds each metadata file and script that is read into memory. The largest RECORDs known have some 10 MB.
 const maxText = 64 << 20

@@ -12,20 +12,23 @@ import (
 type headers map[string][]string
 
 // parseHeaders reads header lines up to the first empty one. A line that begins with a space or tab continues the one
-// before it, joined by a newline; a line without a colon is passed over. Values are trimmed.
-func parseHeaders(data []byte) headers {
+// before it, joined by a newline; a line without a colon is passed over, and nothing can continue it (as the Rust crate
+// mailparse does, which uv reads with). Values are trimmed.
+func parseHeaders(data []byte) (headers, error) {
 	h := headers{}
-	name := ""
+	name, n := "", 0
 	for line := range strings.Lines(string(data)) {
+		n++
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" {
 			break
 		}
-		if line[0] == ' ' || line[0] == '\t' {
-			if values := h[name]; len(values) > 0 {
-				values[len(values)-1] = strings.TrimSpace(values[len(values)-1] + "\n" + strings.TrimSpace(line))
-			}
+		if values := h[name]; len(values) > 0 && (line[0] == ' ' || line[0] == '\t') {
+			values[len(values)-1] = strings.TrimSpace(values[len(values)-1] + "\n" + strings.TrimSpace(line))
 			continue
+		}
+		if line[0] == ' ' {
+			return nil, fmt.Errorf("line %d begins with a space and continues no field", n)
 		}
 		key, value, ok := strings.Cut(line, ":")
 		if !ok {
@@ -35,7 +38,7 @@ func parseHeaders(data []byte) headers {
 		name = strings.ToLower(strings.TrimSpace(key))
 		h[name] = append(h[name], strings.TrimSpace(value))
 	}
-	return h
+	return h, nil
 }
 
 // first is the first value of a field. Tools of old wrote UNKNOWN for nothing.
@@ -50,7 +53,10 @@ func (h headers) first(name string) (string, error) {
 // checkMetadata proves that METADATA speaks of the wheel that the file name names: the same normalised name, and an equal
 // version, or one equal to it without its local part (uv: install.rs:43).
 func checkMetadata(data []byte, name, version string) error {
-	h := parseHeaders(data)
+	h, err := parseHeaders(data)
+	if err != nil {
+		return err
+	}
 	gotName, err := h.first("Name")
 	if err != nil {
 		return err
@@ -85,7 +91,11 @@ func checkMetadata(data []byte, name, version string) error {
 //
 // Root-Is-Purelib is not looked at: purelib and platlib are one directory in an environment.
 func checkWheelVersion(data []byte) error {
-	version, err := parseHeaders(data).first("Wheel-Version")
+	h, err := parseHeaders(data)
+	if err != nil {
+		return err
+	}
+	version, err := h.first("Wheel-Version")
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,23 @@ func TestParseHeaders(t *testing.T) {
 		{"plain", "Name: a\r\nVersion:1\n\nBody: no\n", headers{"name": {"a"}, "version": {"1"}}},
 		{"several", "Tag: a\nTag:  b \n", headers{"tag": {"a", "b"}}},
 		{"continued", "Summary: a\n\tb\n  c\nName: x\n", headers{"summary": {"a\nb\nc"}, "name": {"x"}}},
-		{"no colon", "Name: x\njunk\n more junk\nVersion: 1\n", headers{"name": {"x"}, "version": {"1"}}},
-		{"continues nothing", " Name: x\nName: y\n", headers{"name": {"y"}}},
+		{"no colon", "Name: x\njunk\n\tmore junk\nVersion: 1\n", headers{"name": {"x"}, "version": {"1"}}},
+		{"continues nothing", "\tName: x\nName: y\n", headers{"name": {"x", "y"}}},
 		{"colons", "Url: a: b://c\n", headers{"url": {"a: b://c"}}},
 		{"empty", "", headers{}},
 	} {
-		t.Run(c.name, func(t *testing.T) { equal(t, parseHeaders([]byte(c.text)), c.want) })
+		t.Run(c.name, func(t *testing.T) {
+			got, err := parseHeaders([]byte(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, got, c.want)
+		})
+	}
+	for _, text := range []string{" Name: x\n", "Name: x\njunk\n more\n"} {
+		if _, err := parseHeaders([]byte(text)); err == nil || !strings.Contains(err.Error(), "continues no field") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 
@@ -69,7 +80,10 @@ func FuzzHeaders(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		h := parseHeaders(data)
+		h, err := parseHeaders(data)
+		if err != nil {
+			return
+		}
 		var text strings.Builder
 		text.WriteString("First: line\n")
 		for name, values := range h {
@@ -81,7 +95,9 @@ func FuzzHeaders(f *testing.F) {
 			}
 		}
 		h["first"] = append([]string{"line"}, h["first"]...)
-		equal(t, parseHeaders([]byte(text.String())), h)
+		again, err := parseHeaders([]byte(text.String()))
+		equal(t, err, nil)
+		equal(t, again, h)
 		// Neither may panic; what they make of it, the tables say.
 		_ = checkMetadata(data, "a", "1")
 		_ = checkWheelVersion(data)

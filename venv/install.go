@@ -211,7 +211,10 @@ func (in *installation) readMetadata() error {
 // member is a file of the wheel with its row. RECORD is healed: hashes are taken as they are written, a file without a row
 // gets one without a hash, but for the deprecated signatures (uv: wheel.rs:835).
 func (in *installation) member(m wheel.Member) placed {
-	p := placed{mode: tree.FileMode(m.Executable()), content: m}
+	p := placed{mode: tree.FileMode(m.Executable()), content: m, size: -1}
+	if m.Name() == in.distInfo+"/RECORD" {
+		return p // whatever it says of itself is of another RECORD
+	}
 	if r, ok := in.rows[m.Name()]; ok {
 		p.hash, p.size = r.hash, r.size
 		return p

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
-	"encoding/csv"
+	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"vpk/venv/tree"
 )
@@ -28,31 +28,37 @@ func newRow(p string, c tree.Content) row {
 	return row{path: p, hash: "sha256=" + base64.RawURLEncoding.EncodeToString(d[:]), size: c.Size()}
 }
 
-// parseRecord reads RECORD (PEP 376, as uv reads it: wheel.rs:794): CSV, three fields each, LF or CRLF, the size a number or
-// empty. Paths come out clean, and relative even if they were written with a leading slash. Hashes are not looked into.
+// parseRecord reads RECORD (PEP 376, as uv reads it: wheel.rs:794): CSV in UTF-8, three fields each, the size a number,
+// perhaps hexadecimal, or empty. Paths come out clean, and relative even if they were written with a leading slash. Hashes
+// are not looked into.
 func parseRecord(data []byte) ([]row, error) {
-	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord = 3
-	r.LazyQuotes = true
-	r.ReuseRecord = true
-	var rows []row
-	for {
-		fields, err := r.Read()
-		if err == io.EOF {
-			return rows, nil
-		}
-		if err != nil {
-			return nil, err // says the line
-		}
-		one := row{path: path.Clean(strings.TrimLeft(fields[0], "/")), hash: fields[1], size: -1}
-		if fields[2] != "" {
-			if one.size, err = strconv.ParseInt(fields[2], 10, 64); err != nil || one.size < 0 {
-				line, _ := r.FieldPos(2)
-				return nil, fmt.Errorf("line %d: size %q is not a number", line, fields[2])
-			}
-		}
-		rows = append(rows, one)
+	if !utf8.Valid(data) {
+		return nil, errors.New("it is not UTF-8")
 	}
+	var rows []row
+	for line, fields := range csvRecords(strings.TrimPrefix(string(data), "\ufeff")) {
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("line %d: %d fields, want path, hash and size", line, len(fields))
+		}
+		size, err := parseSize(fields[2])
+		if err != nil {
+			return nil, fmt.Errorf("line %d: size %q is not a number", line, fields[2])
+		}
+		rows = append(rows, row{path: path.Clean(strings.TrimLeft(fields[0], "/")), hash: fields[1], size: size})
+	}
+	return rows, nil
+}
+
+// parseSize is -1 for none.
+func parseSize(s string) (int64, error) {
+	base := 10
+	if hex, ok := strings.CutPrefix(s, "0x"); ok {
+		s, base = hex, 16
+	} else if s == "" {
+		return -1, nil
+	}
+	size, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), base, 63)
+	return int64(size), err
 }
 
 // formatRecord writes rows as uv does: sorted bytewise by path, hash and size, quoted only where CSV needs it.
@@ -66,13 +72,13 @@ func formatRecord(rows []row) []byte {
 		if r.size >= 0 {
 			size = strconv.FormatInt(r.size, 10)
 		}
-		b.WriteString(csvField(r.path) + "," + csvField(r.hash) + "," + size + "\n")
+		b.WriteString(quoteCSV(r.path) + "," + quoteCSV(r.hash) + "," + size + "\n")
 	}
 	return b.Bytes()
 }
 
-// csvField quotes where it must. The standard writer also quotes fields that begin with a space, which uv does not.
-func csvField(s string) string {
+// quoteCSV quotes where it must. The standard writer also quotes fields that begin with a space, which uv does not.
+func quoteCSV(s string) string {
 	if strings.ContainsAny(s, "\",\r\n") {
 		return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 	}

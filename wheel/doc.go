@@ -31,6 +31,9 @@
 //   - bombs: a member has at most 8 GiB, a wheel at most 32 GiB and 500,000 members, and beyond 256 MiB at most 100 times
 //     its archive's size. An archive has at most 8 GiB, its central directory 256 MiB.
 //
+// uv takes more: it leaves out members whose names are absolute or lead out, cleans names with dots and empty elements, keeps
+// backslashes and drive letters as they are, and reads zstd. Both refuse the rest.
+//
 // All members that break a rule are reported at once. Directories are dropped; symbolic links are regular files with the
 // target as content, executable because their mode says so, as with uv. Of modes only the executable bit counts, and only
 // when the archive was made on Unix.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -72,26 +73,74 @@ func NativeWheels(t testing.TB, requirements ...string) []string {
 	return download(t, filepath.Join("wheels", tag), requirements)
 }
 
-// download has pip fill a directory of the cache for each requirement, once.
+// download has pip fill a directory of the cache for each requirement, once, and all that are missing in one run. No
+// two requirements are of one package.
 func download(t testing.TB, folder string, requirements []string, flags ...string) []string {
 	t.Helper()
 	python := Python(t, "pip")
-	cache := CacheDir(t.TempDir())
-	var files []string
-	for _, r := range requirements {
-		dir := filepath.Join(cache, folder, r)
-		found, err := filepath.Glob(filepath.Join(dir, "*.whl"))
-		if err == nil && len(found) == 0 {
-			args := append([]string{"-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", dir}, flags...)
-			if out, err := exec.CommandContext(t.Context(), python, append(args, r)...).CombinedOutput(); err != nil {
-				Missing(t, "pip cannot download %s: %v\n%s", r, err, out)
-			}
-			found, err = filepath.Glob(filepath.Join(dir, "*.whl"))
+	cache := filepath.Join(CacheDir(t.TempDir()), folder)
+	files := make([]string, len(requirements))
+	var missing []string
+	for i, r := range requirements {
+		if files[i] = wheelIn(t, filepath.Join(cache, r)); files[i] == "" {
+			missing = append(missing, r)
 		}
-		if err != nil || len(found) != 1 {
-			t.Fatalf("wheels of %s: %q, %v", r, found, err)
+	}
+	if len(missing) == 0 {
+		return files
+	}
+	if err := os.MkdirAll(cache, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(cache, ".new-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	args := append([]string{"-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", dir}, flags...)
+	if out, err := exec.CommandContext(t.Context(), python, append(args, missing...)...).CombinedOutput(); err != nil {
+		Missing(t, "pip cannot download %s: %v\n%s", strings.Join(missing, " "), err, out)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*.whl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]string{}
+	for _, f := range found {
+		name, _, _ := strings.Cut(filepath.Base(f), "-")
+		byName[normalized(name)] = f
+	}
+	for i, r := range requirements {
+		if files[i] != "" {
+			continue
 		}
-		files = append(files, found[0])
+		name, _, _ := strings.Cut(r, "==")
+		f := byName[normalized(name)]
+		if f == "" {
+			t.Fatalf("pip downloaded %q for %q, and not %s", found, missing, r)
+		}
+		files[i] = filepath.Join(cache, r, filepath.Base(f))
+		if err := os.MkdirAll(filepath.Dir(files[i]), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(f, files[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return files
 }
+
+// wheelIn is the one wheel in a directory, "" if there is none.
+func wheelIn(t testing.TB, dir string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*.whl"))
+	if err != nil || len(found) > 1 {
+		t.Fatalf("wheels in %s: %q, %v", dir, found, err)
+	}
+	return strings.Join(found, "")
+}
+
+var separators = regexp.MustCompile(`[-_.]+`)
+
+// normalized is the one spelling of a package's name.
+func normalized(name string) string { return strings.ToLower(separators.ReplaceAllString(name, "-")) }
