@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"lockfile/tomlpos":   {},
 	"wheel/tag":          {},
 	"wheel":              {},
+	"wheel/index":        {},
 	"venv/tree":          {},
 	"venv/project":       {},
 	"venv":               {"wheel"},
@@ -34,10 +35,10 @@ var rooms = map[string][]string{
 	"internal/progress":  {},
 	"internal/spelling":  {},
 	"internal/transport": {},
-	"internal/config":    {"lockfile/tomlpos"},
+	"internal/config":    {"lockfile/pyproject", "lockfile/tomlpos"},
 	"internal/sandbox":   {},
 	"internal/pack": {
-		"internal/config", "internal/sandbox", "layer", "layer/base", "layer/diff", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel",
+		"internal/config", "internal/sandbox", "layer", "layer/base", "layer/diff", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel", "wheel/index",
 	},
 	"cmd/vpk": {"internal/config", "internal/pack", "internal/sandbox", "layer"},
 

@@ -21,6 +21,8 @@ type Freshness struct {
 	// DefaultIndex is the index that is used where none is the default; where it is not known, an index that is not
 	// configured is not told.
 	DefaultIndex string
+	// Settings are uv's, of all places where they are looked for; nil for those of the project's own files alone.
+	Settings *pyproject.Settings
 }
 
 // Check tells whether a lock still fits its workspace, as `uv lock --check` does offline, with the same checks in the
@@ -29,12 +31,13 @@ type Freshness struct {
 //
 // The notes are what cannot be decided without the network or a build backend, one a line: there the lock is trusted. If
 // nothing else is wrong, each requirement of a project must have an edge whose version fits, which uv does not look at.
-//
-// Not compared: settings of the user, the system and the environment (uv would heed UV_INDEX and the like).
 func Check(lock *Lock, f Freshness) (notes []string, err error) {
 	ws, err := openWorkspace(f.Project, f.Disk.abs("", ""), f.Disk)
 	if err != nil {
 		return nil, err
+	}
+	if f.Settings != nil {
+		ws.settings = *f.Settings
 	}
 	c := checker{lock: lock, Freshness: f, workspace: ws, needs: &needs{Algebra: pep508.NewAlgebra(), disk: f.Disk}}
 	c.needs.lower, c.needs.upper, _ = lock.RequiresPython.Bounds()

@@ -17,16 +17,17 @@ type allowedIndexes struct {
 func (c *checker) indexes() *allowedIndexes {
 	s := c.workspace.settings
 	a := &allowedIndexes{checker: c, known: map[string]bool{}, missing: map[string]bool{}}
-	a.any = len(s.Indexes) == 0 && len(s.FindLinks) == 0 && !s.NoIndex
+	indexes := s.Indexes()
+	a.any = len(indexes) == 0 && len(s.FindLinks) == 0 && !s.NoIndex.On
 	for _, location := range s.FindLinks {
 		a.known[c.needs.index(location, c.workspace.dir)] = true
 	}
-	if s.NoIndex {
+	if s.NoIndex.On {
 		return a
 	}
 	hasDefault := false
 	names := map[string]bool{}
-	for _, i := range s.Indexes {
+	for _, i := range indexes {
 		if i.Name != "" && names[i.Name] || i.Default && hasDefault {
 			continue
 		}
@@ -54,5 +55,5 @@ func (a *allowedIndexes) want(p *Package) {
 		return
 	}
 	a.missing[location] = true
-	a.fail("uv.lock has %s from index %s, which %s does not name", p, withoutSecrets(p.Source.Location), a.settingsFile())
+	a.fail("uv.lock has %s from index %s, which neither %s nor the user's configuration names", p, withoutSecrets(p.Source.Location), a.settingsFile())
 }

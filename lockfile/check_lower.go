@@ -45,7 +45,7 @@ func (l *lowering) requirement(r pep508.Requirement, at place) []need {
 	plain := func(condition pep508.Condition) need { return l.of(l.plain(r), condition, l.dir) }
 	entries, dir, ok := l.sources(r.Name)
 	if !ok {
-		if _, isMember := l.workspace.member(r.Name); isMember && r.Name != l.project.Name && !l.workspace.settings.NoSources {
+		if _, isMember := l.workspace.member(r.Name); isMember && r.Name != l.project.Name && !l.workspace.settings.NoSources.On {
 			l.fail("%q is a member of the workspace, so tool.uv.sources needs %s = { workspace = true }", r.Name, r.Name)
 			return nil
 		}
@@ -79,7 +79,7 @@ func (l *lowering) requirement(r pep508.Requirement, at place) []need {
 // sources gives the entries for a package, and the directory that their paths are relative to: the project's, or else the
 // workspace's.
 func (l *lowering) sources(name string) (entries []pyproject.Source, dir string, ok bool) {
-	if l.workspace.settings.NoSources {
+	if l.workspace.settings.NoSources.On {
 		return nil, "", false
 	}
 	if entries, ok = l.project.UV.Sources[name]; ok {
@@ -103,18 +103,13 @@ func (l *lowering) source(s pyproject.Source, r pep508.Requirement, at place, di
 	case s.Path != "":
 		result.Source = l.path(s, dir)
 	case s.Index != "":
-		i := slices.IndexFunc(l.indexes(), func(i pyproject.Index) bool { return i.Name == s.Index })
-		if i < 0 {
+		location, ok := l.namedIndex(s.Index)
+		if !ok {
 			l.fail("the source of %q is index %q, which [[tool.uv.index]] does not name", r.Name, s.Index)
 			return result, false
 		}
-		// A relative path of an index is relative to the file that names it.
-		base := l.dir
-		if i >= len(l.project.UV.Settings.Indexes) {
-			base = l.workspace.dir
-		}
 		result.Specifiers = r.Specifiers
-		result.Source = Source{Kind: Registry, Location: l.index(l.indexes()[i].URL, base)}
+		result.Source = Source{Kind: Registry, Location: location}
 		if l.project.Name != "" && s.Extra != "" {
 			result.Conflict = &ConflictItem{Package: l.project.Name, Extra: s.Extra}
 		} else if l.project.Name != "" && s.Group != "" {
@@ -131,9 +126,21 @@ func (l *lowering) source(s pyproject.Source, r pep508.Requirement, at place, di
 	return result, true
 }
 
-// indexes are those that a source may name: the project's, then the workspace's.
-func (l *lowering) indexes() []pyproject.Index {
-	return slices.Concat(l.project.UV.Settings.Indexes, l.workspace.root.UV.Settings.Indexes)
+// namedIndex is the index that a source names: one given to this run, else the project's, else the workspace's. A relative path
+// is relative to the file that names it.
+func (l *lowering) namedIndex(name string) (location string, ok bool) {
+	given := slices.DeleteFunc(l.workspace.settings.Indexes(), func(i pyproject.Index) bool { return !i.Given })
+	for _, from := range []struct {
+		indexes []pyproject.Index
+		dir     string
+	}{{given, l.workspace.dir}, {l.project.UV.Settings.Index, l.dir}, {l.workspace.root.UV.Settings.Index, l.workspace.dir}} {
+		for _, i := range from.indexes {
+			if i.Name == name {
+				return l.index(i.URL, from.dir), true
+			}
+		}
+	}
+	return "", false
 }
 
 // gitLocation writes a git source as the lock does, less the commit.

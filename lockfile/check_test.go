@@ -166,7 +166,7 @@ func TestCheck(t *testing.T) {
     { name = "repo" }`, `, marker = "python_full_version >= '3.13'" },
     { name = "repo" }`), []string{`requirement "old>=2 ; python_version >= '3.12'" of "demo" is not locked`}},
 		"unknown index": {replaced("[tool.uv.sources]", "[[tool.uv.index]]\nurl = \"https://index.example/other\"\ndefault = true\n[tool.uv.sources]"), same, []string{
-			`uv.lock has base 1.5 from index https://index.example/simple, which pyproject.toml does not name`,
+			`uv.lock has base 1.5 from index https://index.example/simple, which neither pyproject.toml nor the user's configuration names`,
 		}},
 		"several": {
 			replaced(`"base>=1"`, `"base>=3", "more"`), replaced(`requires-python = ">=3.10"`, `requires-python = ">=3.9"`),

@@ -5,10 +5,11 @@
 //
 // Fetch gives a Wheel. What comes over the network enters the cache only when its hash is that of the Ref; a wrong size
 // with the right hash is a note. A local file without a hash is taken as it is. The cache knows wheels by SHA-256; other
-// algorithms of a lock (sha384, sha512, blake2b with an output of 32 bytes, md5) lead there by an alias, a record that names
-// the SHA-256; a lock that has only the md5 of a file protects it against accidents alone, with uv as with vpk. Several processes
-// that want one wheel download it once. A file in the cache whose size is not the recorded one, or a member whose bytes
-// are not, is discarded, and made again by the next Fetch.
+// algorithms of a lock (sha384, sha512, blake2b with an output of 32 bytes, md5) lead there by an alias, a record that
+// names the SHA-256; a lock that has only the md5 of a file protects it against accidents alone, with uv as with vpk. A
+// mirror's file, of another host or of this machine, needs the hash that the original would have needed; where a URL
+// has mirrors, it is not asked itself. Several processes that want one wheel download it once. A file in the cache
+// whose size is not the recorded one, or a member whose bytes are not, is discarded, and made again by the next Fetch.
 //
 // # Index
 //

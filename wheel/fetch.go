@@ -8,13 +8,71 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
 	"vpk/internal/transport"
 )
+
+// places are where to get a wheel from, in this order.
+func (s *Store) places(ref Ref) []Ref {
+	if ref.Path != "" {
+		return []Ref{ref}
+	}
+	mirrors := s.mirror(ref.URL, ref.Filename)
+	if len(mirrors) == 0 {
+		return []Ref{ref}
+	}
+	places := make([]Ref, len(mirrors))
+	for i, place := range mirrors {
+		places[i] = ref
+		if strings.Contains(place, "://") {
+			places[i].URL = place
+		} else {
+			places[i].Path = place
+		}
+	}
+	return places
+}
+
+// makeFrom gets a wheel from the first of its places that has it, and puts it into the cache. Where none has, each is told of,
+// but not files of mirrors that are not there if there is something else to tell.
+func (s *Store) makeFrom(ctx context.Context, ref Ref) (*Wheel, error) {
+	places := s.places(ref)
+	var errs, missing []error
+	for _, place := range places {
+		w, err := s.make(ctx, place)
+		switch {
+		case err == nil:
+			if from := place.where(); from != ref.where() {
+				s.progress.Detail("%s is from mirror %s", ref.Filename, from)
+			}
+			return w, nil
+		case len(places) == 1, ctx.Err() != nil:
+			return nil, err
+		case place.Path != "" && errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, err)
+		default:
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == 0 {
+		errs = missing
+	}
+	return nil, fault.Wrap(fault.KindOf(errs[0]), "check the mirror rules: --mirror, VPK_MIRROR, [[tool.vpk.mirror]]", fmt.Errorf("no mirror has it: %w", errors.Join(errs...)))
+}
+
+// where is a place as messages show it.
+func (r Ref) where() string {
+	if r.Path != "" {
+		return r.Path
+	}
+	return transport.Redact(r.URL)
+}
 
 // make gets a wheel that is not in the cache, and puts it there.
 func (s *Store) make(ctx context.Context, ref Ref) (*Wheel, error) {

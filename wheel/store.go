@@ -42,6 +42,9 @@ type Ref struct {
 type Options struct {
 	// Progress hears of downloads and of wrong sizes; nil means nobody.
 	Progress progress.Reporter
+	// Mirror gives the places where the file of a URL is looked for in its place, in this order: http and https URLs, and
+	// absolute paths. None means the URL itself. A nil Mirror has none for any.
+	Mirror func(rawURL string, file tag.Filename) []string
 	// Parallel is how many members of new wheels are inflated at once, over all wheels; 0 means GOMAXPROCS.
 	Parallel int
 }
@@ -50,6 +53,7 @@ type Options struct {
 type Store struct {
 	cache    *cas.Store
 	client   *transport.Client
+	mirror   func(rawURL string, file tag.Filename) []string
 	progress progress.Reporter
 	slots    *semaphore.Weighted
 }
@@ -62,7 +66,10 @@ func NewStore(cache *cas.Store, client *transport.Client, opts Options) *Store {
 	if opts.Parallel <= 0 {
 		opts.Parallel = runtime.GOMAXPROCS(0)
 	}
-	return &Store{cache: cache, client: client, progress: opts.Progress, slots: semaphore.NewWeighted(int64(opts.Parallel))}
+	if opts.Mirror == nil {
+		opts.Mirror = func(string, tag.Filename) []string { return nil }
+	}
+	return &Store{cache: cache, client: client, mirror: opts.Mirror, progress: opts.Progress, slots: semaphore.NewWeighted(int64(opts.Parallel))}
 }
 
 // Fetch gives a wheel: from the cache, else downloaded or copied, verified and proved. The caller closes it. Errors name
@@ -87,7 +94,7 @@ func (s *Store) fetch(ctx context.Context, ref Ref) (*Wheel, error) {
 		if ref.Path == "" {
 			return nil, fault.New(fault.Integrity, "lock again with an index that gives hashes", "there is no hash to verify the download with")
 		}
-		return s.make(ctx, ref)
+		return s.makeFrom(ctx, ref)
 	}
 	if _, err := ref.Hash.new(); err != nil {
 		return nil, fault.Wrap(fault.Integrity, "lock again with an index that gives SHA-256 hashes", err)
@@ -107,7 +114,7 @@ func (s *Store) fetch(ctx context.Context, ref Ref) (*Wheel, error) {
 	if w, err := s.cached(ctx, ref); w != nil || err != nil {
 		return w, err
 	}
-	return s.make(ctx, ref)
+	return s.makeFrom(ctx, ref)
 }
 
 // Available tells at once which wheels could not be got because the network is off: an error of the kind fault.Network
@@ -118,7 +125,7 @@ func (s *Store) Available(refs ...Ref) error {
 	}
 	var missing []string
 	for _, ref := range refs {
-		if ref.Path != "" {
+		if s.isHere(ref) {
 			continue
 		}
 		if sum, ok := s.lookup(ref.Hash); ok {
@@ -137,6 +144,17 @@ func (s *Store) Available(refs ...Ref) error {
 	missing = slices.Compact(missing)
 	return fault.New(fault.Network, "run once with the network, to fill the cache",
 		"not in the cache, and network access is turned off: %s: %w", strings.Join(missing, ", "), transport.ErrOffline)
+}
+
+// isHere tells a wheel of this machine, or one that a mirror may have on this machine.
+func (s *Store) isHere(ref Ref) bool {
+	return slices.ContainsFunc(s.places(ref), func(place Ref) bool {
+		if place.Path == "" || place.Path == ref.Path {
+			return place.Path != ""
+		}
+		_, err := os.Stat(place.Path)
+		return err == nil
+	})
 }
 
 // lockName makes one name of a hash.

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +40,6 @@ type fixture struct {
 func newFixture(t *testing.T, opts transport.Options) fixture {
 	t.Helper()
 	opts.RetryWait = time.Millisecond
-	opts.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
 	if opts.ReadTimeout == 0 {
 		opts.ReadTimeout = 200 * time.Millisecond
 	}

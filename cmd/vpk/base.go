@@ -31,11 +31,18 @@ func newBasePin(s *streams) *cobra.Command {
 		Short: "Write the digest that the base image has now into [tool.vpk]",
 		Args:  arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := pack.ReadManifest(project(args))
+			env, err := o.sources.environment(s)
 			if err != nil {
 				return err
 			}
-			session, err := o.sources.open(s)
+			p, err := pack.ReadManifest(s.project(args))
+			if err != nil {
+				return err
+			}
+			if err := p.Configure(env); err != nil {
+				return err
+			}
+			session, err := s.open(env, p)
 			if err != nil {
 				return err
 			}

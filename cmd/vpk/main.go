@@ -18,7 +18,7 @@ import (
 
 func main() {
 	sandbox.Init() // does not return in a process that is to become a sandbox
-	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
+	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, environ: os.Environ}))
 }
 
 // run is the whole program but for the process: it returns the exit code.

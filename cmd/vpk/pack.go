@@ -90,8 +90,8 @@ stdout is the reference of the image by digest. Settings that belong to the proj
   vpk pack -o oci:image`,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := o.run(cmd, s, project(args))
-			if o.load == "auto" && slices.Contains([]string{"docker", "podman", "nerdctl"}, project(args)) {
+			err := o.run(cmd, s, s.project(args))
+			if o.load == "auto" && slices.Contains([]string{"docker", "podman", "nerdctl"}, s.project(args)) {
 				err = fault.Wrap(fault.KindOf(err), fmt.Sprintf("write --load=%s to name the engine", args[0]), err)
 			}
 			return err
@@ -116,11 +116,15 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	p, err := pack.ReadProject(dir)
+	env, err := o.sources.environment(s)
 	if err != nil {
 		return err
 	}
-	session, err := o.sources.open(s)
+	p, selection, err := o.selection.project(cmd, dir, env)
+	if err != nil {
+		return err
+	}
+	session, err := s.open(env, p)
 	if err != nil {
 		return err
 	}
@@ -128,7 +132,7 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 
 	options := pack.Options{
 		Project:    p,
-		Selection:  o.selection.merged(cmd, p.Config),
+		Selection:  selection,
 		Tags:       o.tags,
 		Deliveries: deliveries,
 	}

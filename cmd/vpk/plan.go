@@ -33,7 +33,7 @@ The target is the base image's, or the one that --python-version and --python-pl
 which needs neither a base image nor a network.`,
 		Example: "  vpk plan --python-version 3.11 --python-platform x86_64-manylinux_2_36 --json",
 		Args:    arguments(0, 1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, project(args)) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, s.project(args)) },
 	}
 	o.selection.add(cmd)
 	o.sources.add(cmd)
@@ -53,11 +53,14 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if (o.pythonVersion == "") != (o.pythonPlatform == "") {
 		return fault.New(fault.Usage, "try `--python-version 3.11 --python-platform x86_64-manylinux_2_36`", "--python-version and --python-platform need each other")
 	}
-	p, err := pack.ReadProject(dir)
+	env, err := o.sources.environment(s)
 	if err != nil {
 		return err
 	}
-	selection := o.selection.merged(cmd, p.Config)
+	p, selection, err := o.selection.project(cmd, dir, env)
+	if err != nil {
+		return err
+	}
 	var plan *pack.PlanReport
 	if o.pythonVersion != "" {
 		target, err := config.ParseTarget(o.pythonVersion, o.pythonPlatform)
@@ -70,7 +73,7 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 		if plan.Note != "" && !s.quiet {
 			fmt.Fprintln(s.err, plan.Note)
 		}
-	} else if plan, err = o.planForBase(cmd, s, p, selection); err != nil {
+	} else if plan, err = o.planForBase(cmd, s, env, p, selection); err != nil {
 		return err
 	}
 	if s.json {
@@ -83,8 +86,8 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	return w.Flush()
 }
 
-func (o *planOptions) planForBase(cmd *cobra.Command, s *streams, p *pack.Project, selection pack.Selection) (*pack.PlanReport, error) {
-	session, err := o.sources.open(s)
+func (o *planOptions) planForBase(cmd *cobra.Command, s *streams, env config.Environment, p *pack.Project, selection pack.Selection) (*pack.PlanReport, error) {
+	session, err := s.open(env, p)
 	if err != nil {
 		return nil, err
 	}

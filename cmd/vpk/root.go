@@ -76,13 +76,13 @@ func (s *streams) environment() (config.Environment, error) {
 	if err != nil {
 		dir = ""
 	}
-	return config.ReadEnvironment(s.getenv, dir)
+	return config.ReadEnvironment(s.environ(), dir)
 }
 
-// project is the directory that a command works on: its argument, else the working directory.
-func project(args []string) string {
+// project is the directory that a command works on: its argument, else UV_PROJECT, else the working directory.
+func (s *streams) project(args []string) string {
 	if len(args) == 0 {
-		return "."
+		return first(s.getenv("UV_PROJECT"), ".")
 	}
 	return args[0]
 }

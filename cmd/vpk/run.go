@@ -41,7 +41,7 @@ It is for trying an image where there is no container engine, not for running it
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				what, rest = args[:dash], args[dash:]
 			}
-			return o.run(cmd, s, project(what), rest)
+			return o.run(cmd, s, s.project(what), rest)
 		},
 	}
 	o.selection.add(cmd)
@@ -52,32 +52,32 @@ It is for trying an image where there is no container engine, not for running it
 }
 
 func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []string) error {
-	session, err := o.sources.open(s)
+	env, err := o.sources.environment(s)
 	if err != nil {
 		return err
 	}
-	defer session.close()
-
-	options := pack.RunOptions{Args: args, Env: o.env, Stdin: s.in, Stdout: s.out, Stderr: s.err, Started: session.done}
+	options := pack.RunOptions{Args: args, Env: o.env, Stdin: s.in, Stdout: s.out, Stderr: s.err}
+	file := config.File{}
 	if pack.IsImage(what) {
 		options.Image = what
-		if err := o.image.merge(&options.Pack, session.env, config.File{}); err != nil {
-			return err
-		}
 	} else {
 		if err := pack.CheckProject(what); err != nil {
 			return err
 		}
-		p, err := pack.ReadProject(what)
-		if err != nil {
+		if options.Pack.Project, options.Pack.Selection, err = o.selection.project(cmd, what, env); err != nil {
 			return err
 		}
-		options.Pack.Project = p
-		options.Pack.Selection = o.selection.merged(cmd, p.Config)
-		if err := o.image.merge(&options.Pack, session.env, p.Config); err != nil {
-			return err
-		}
+		file = options.Pack.Project.Config
 	}
+	if err := o.image.merge(&options.Pack, env, file); err != nil {
+		return err
+	}
+	session, err := s.open(env, options.Pack.Project)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	options.Started = session.done
 	err = pack.Run(cmd.Context(), session.sources, options)
 	var exited *sandbox.ExitError
 	// An interpreter that failed before the program was started is an error like others, and has a kind.

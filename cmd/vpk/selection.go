@@ -55,10 +55,33 @@ var exclusivePairs = [][2]string{
 	{"group", "only-group"}, {"group", "only-dev"}, {"all-groups", "only-group"}, {"all-groups", "only-dev"}, {"dev", "only-group"},
 }
 
-// merged is what the flags say, where they say nothing what [tool.vpk] says.
-func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) pack.Selection {
+// project reads the project in a directory, with uv's settings for it, and what to select from it.
+func (f *selectionFlags) project(cmd *cobra.Command, dir string, env config.Environment) (*pack.Project, pack.Selection, error) {
+	p, err := pack.ReadProject(dir)
+	if err != nil {
+		return nil, pack.Selection{}, err
+	}
+	if err := p.Configure(env); err != nil {
+		return nil, pack.Selection{}, err
+	}
+	selection, err := f.merged(cmd, env.Selection, p.Config)
+	return p, selection, err
+}
+
+// merged is what the flags say, with the environment, and where they say nothing what [tool.vpk] says. As in uv, the variables are
+// as good as the flags of their names, but for UV_NO_GROUP, which --no-group replaces.
+func (f *selectionFlags) merged(cmd *cobra.Command, env config.Selection, file config.File) (pack.Selection, error) {
 	s := f.Selection
 	given := cmd.Flags().Changed
+	s.Frozen = s.Frozen || env.Frozen
+	if locked := f.locked || env.Locked; locked && s.Frozen {
+		return s, fault.New(fault.Usage, "choose one of them: --locked, UV_LOCKED, --frozen, UV_FROZEN", "the lock can't be both checked (locked) and taken as it is (frozen)")
+	}
+	s.Dev, s.NoDev = s.Dev || env.Dev, s.NoDev || env.NoDev
+	s.NoDefaultGroups = s.NoDefaultGroups || env.NoDefaultGroups
+	if !given("no-group") {
+		s.NoGroups = env.NoGroups
+	}
 	if !given("package") && !given("all-packages") && file.Package != "" {
 		s.Packages = []string{file.Package}
 	}
@@ -69,7 +92,7 @@ func (f *selectionFlags) merged(cmd *cobra.Command, file config.File) pack.Selec
 	if !given("group") && !given("all-groups") && !onlyGroups {
 		s.Groups = file.Groups
 	}
-	return s
+	return s, nil
 }
 
 // exclusive is an error when more than one of the flags is given.

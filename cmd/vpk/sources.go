@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,15 +12,46 @@ import (
 	"vpk/internal/pack"
 )
 
-// sourceFlags say where bytes come from: the cache, the network.
+// sourceFlags say where bytes come from: the cache, the network, mirrors; and where uv's settings are.
 type sourceFlags struct {
-	cacheDir string
-	offline  bool
+	cacheDir   string
+	offline    bool
+	mirrors    []string
+	configFile string
+	noConfig   bool
 }
 
 func (f *sourceFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.cacheDir, "cache-dir", "", "cache directory (default $VPK_CACHE_DIR, else vpk in the user's cache directory)")
-	cmd.Flags().BoolVar(&f.offline, "offline", false, "use nothing that is not in the cache already")
+	flags := cmd.Flags()
+	flags.StringVar(&f.cacheDir, "cache-dir", "", "cache directory (default $VPK_CACHE_DIR, else vpk in the user's cache directory)")
+	flags.BoolVar(&f.offline, "offline", false, "use nothing that is not on this machine already")
+	flags.StringArrayVar(&f.mirrors, "mirror", nil, "FROM=TO: look for files whose URL begins with FROM at TO, a URL or a directory (repeatable)")
+	flags.StringVar(&f.configFile, "config-file", "", "take uv's settings from this uv.toml alone")
+	flags.BoolVar(&f.noConfig, "no-config", false, "take uv's settings from no file")
+}
+
+// environment reads the environment, over which the flags go.
+func (f *sourceFlags) environment(s *streams) (config.Environment, error) {
+	env, err := s.environment()
+	if err != nil {
+		return env, err
+	}
+	env.CacheDir = first(f.cacheDir, env.CacheDir)
+	if f.offline {
+		env.Settings.Offline.Set, env.Settings.Offline.On = true, true
+	}
+	env.Files.Only = first(f.configFile, env.Files.Only)
+	env.Files.None = f.noConfig || env.Files.None
+	var given []config.Mirror
+	for _, text := range f.mirrors {
+		m, err := config.ParseMirror(text)
+		if err != nil {
+			return env, fault.New(fault.Usage, "try --mirror https://files.example=https://mirror.example/files", "read --mirror: %w", err)
+		}
+		given = append(given, m)
+	}
+	env.Mirrors = append(given, env.Mirrors...)
+	return env, nil
 }
 
 // staleScratch is the age at which scratch files in the cache cannot belong to a running vpk any more.
@@ -32,25 +65,51 @@ type session struct {
 	done func()
 }
 
-// open reads the environment and opens what it and the flags name. close must be called.
+// open opens what the environment and the flags name, for a command without a project.
 func (f *sourceFlags) open(s *streams) (*session, error) {
-	env, err := s.environment()
+	env, err := f.environment(s)
 	if err != nil {
 		return nil, err
 	}
-	dir := first(f.cacheDir, env.CacheDir)
-	if dir == "" {
+	return s.open(env, nil)
+}
+
+// open opens what the environment names, for a project that is configured, or, where p is nil, for none. close must be called.
+func (s *streams) open(env config.Environment, p *pack.Project) (*session, error) {
+	if env.CacheDir == "" {
 		return nil, fault.New(fault.Usage, "set VPK_CACHE_DIR, or name one with --cache-dir", "find the cache directory: the user has none")
 	}
-	reporter, done := s.reporter()
-	sources, err := pack.OpenSources(pack.SourceOptions{
-		CacheDir:   dir,
-		Offline:    f.offline || env.Offline,
-		Timeout:    env.Timeout,
+	wd, err := os.Getwd()
+	if err != nil {
+		return nil, fault.Wrap(fault.Usage, "", err)
+	}
+	o := pack.SourceOptions{
+		CacheDir:   env.CacheDir,
+		Network:    env.Network,
+		Logins:     env.Logins,
+		Project:    p,
 		UserAgent:  "vpk/" + version,
 		StaleSince: time.Now().Add(-staleScratch),
-		Reporter:   reporter,
-	})
+	}
+	for _, m := range env.Mirrors {
+		o.Mirrors = append(o.Mirrors, m.In(wd))
+	}
+	if p == nil {
+		settings, err := pack.ReadSettings(".", env)
+		if err != nil {
+			return nil, err
+		}
+		o.Settings = *settings
+	} else {
+		own, err := p.Mirrors()
+		if err != nil {
+			return nil, err
+		}
+		o.Settings, o.Mirrors = *p.Settings, slices.Concat(o.Mirrors, own)
+	}
+	reporter, done := s.reporter()
+	o.Reporter = reporter
+	sources, err := pack.OpenSources(o)
 	if err != nil {
 		done()
 		return nil, err

@@ -20,6 +20,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) string
+	environ  func() []string
 
 	quiet, verbose bool
 	json           bool

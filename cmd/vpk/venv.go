@@ -32,25 +32,33 @@ and for an interpreter of this machine, which it runs with.`,
 	o.selection.add(cmd)
 	o.sources.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.project, "project", ".", "directory of the project")
+	flags.StringVar(&o.project, "project", "", "directory of the project (default the working directory)")
 	flags.StringVar(&o.python, "python", "python3", "interpreter of the environment: a path or a name in PATH")
 	flags.BoolVar(&o.bytecode, "bytecode", false, "compile bytecode (checked-hash)")
 	return cmd
 }
 
 func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
-	p, err := pack.ReadProject(o.project)
+	env, err := o.sources.environment(s)
 	if err != nil {
 		return err
 	}
-	session, err := o.sources.open(s)
+	var named []string
+	if o.project != "" {
+		named = append(named, o.project)
+	}
+	p, selection, err := o.selection.project(cmd, s.project(named), env)
+	if err != nil {
+		return err
+	}
+	session, err := s.open(env, p)
 	if err != nil {
 		return err
 	}
 	defer session.close()
 	result, err := pack.Venv(cmd.Context(), session.sources, pack.VenvOptions{
 		Project:   p,
-		Selection: o.selection.merged(cmd, p.Config),
+		Selection: selection,
 		Dir:       dir,
 		Python:    o.python,
 		Bytecode:  o.bytecode,

@@ -1,11 +1,16 @@
-// Package config reads what the user says once and for all: the table [tool.vpk] of pyproject.toml and the environment.
+// Package config reads what the user says once and for all: the table [tool.vpk] of pyproject.toml, the environment, and uv's
+// settings.
 //
 // Flags beat the environment, the environment beats the file; the command line does that, here each source is read by
 // itself. A key of [tool.vpk] that is not known is an error that names its line and the nearest known key, for a
 // misspelt `cmd` would otherwise be noticed in production. What is wrong with values is told all at once, with lines. Values are checked for their form here and for their sense where
 // they are used: whether `cmd` exists is known only once the image's files are.
 //
-// Not done: other places for settings than pyproject.toml.
+// Of uv's own settings, what bears on an image is read from where uv reads it, with its precedence (ReadSettings): UV_*
+// variables, the project's uv.toml or [tool.uv], the user's and the system's uv.toml. Values that may be secret (passwords of
+// indexes, of proxies, of mirrors) appear in no message.
+//
+// Not done: other places for [tool.vpk] than pyproject.toml; keys of uv.toml that are not known are not told.
 package config
 
 import (
@@ -50,12 +55,13 @@ type File struct {
 	Include     []string          `toml:"include"`     // patterns of project files to pack, else all
 	Exclude     []string          `toml:"exclude"`     // patterns of project files to leave out, after .dockerignore
 	Collisions  string            `toml:"collisions"`  // "report" or "error"
+	Mirrors     []Mirror          `toml:"-"`           // where to look for files in place of the lock's URLs
 }
 
 // Keys are the known keys of [tool.vpk].
 var keys = []string{
 	"annotations", "base", "cmd", "collisions", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
-	"owner", "package", "platforms", "ports", "user", "workdir",
+	"mirror", "owner", "package", "platforms", "ports", "user", "workdir",
 }
 
 // Port is an exposed port as the image config writes it: "8000/tcp".
@@ -124,10 +130,11 @@ func join(problems []problem, data []byte, name string) error {
 	return errors.Join(errs...)
 }
 
-// rawFile is File before ports, which may be numbers, are read.
+// rawFile is File before what has several forms is read: ports may be numbers.
 type rawFile struct {
 	File
-	Ports []any `toml:"ports"`
+	Ports  []any        `toml:"ports"`
+	Mirror []mirrorWire `toml:"mirror"`
 }
 
 func (r rawFile) file() (File, []problem) {
@@ -140,6 +147,14 @@ func (r rawFile) file() (File, []problem) {
 			continue
 		}
 		f.Ports = append(f.Ports, p)
+	}
+	for i, wire := range r.Mirror {
+		m, err := wire.mirror()
+		if err != nil {
+			problems = append(problems, problem{[]any{"mirror", i}, err})
+			continue
+		}
+		f.Mirrors = append(f.Mirrors, m)
 	}
 	return f, problems
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -94,37 +93,6 @@ func TestKeysAreTheFields(t *testing.T) {
 	}
 	if _, err := Read([]byte(b.String()), "p.toml"); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestReadEnvironment(t *testing.T) {
-	env := map[string]string{"SOURCE_DATE_EPOCH": "86400", "VPK_BASE": "b", "UV_OFFLINE": "true", "UV_HTTP_TIMEOUT": "7"}
-	got, err := ReadEnvironment(func(name string) string { return env[name] }, "/cache")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Environment{CacheDir: "/cache/vpk", Base: "b", Offline: true, Timeout: 7 * time.Second, Created: time.Unix(86400, 0).UTC()}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	for name, value := range map[string]string{"SOURCE_DATE_EPOCH": "yesterday", "VPK_OFFLINE": "maybe", "UV_HTTP_TIMEOUT": "1s"} {
-		_, err := ReadEnvironment(func(n string) string {
-			if n == name {
-				return value
-			}
-			return ""
-		}, "/cache")
-		if err == nil || fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s=%s: %v", name, value, err)
-		}
-	}
-	for _, value := range []string{"-1", "1.5", "8589934592", "0x10", " 1"} {
-		if _, err := ReadEnvironment(func(n string) string { return map[string]string{"SOURCE_DATE_EPOCH": value}[n] }, "/c"); err == nil {
-			t.Errorf("SOURCE_DATE_EPOCH=%q was accepted", value)
-		}
-	}
-	if got, err := ReadEnvironment(func(string) string { return "" }, ""); err != nil || got.CacheDir != "" {
-		t.Errorf("a user without a cache directory: %q, %v", got.CacheDir, err)
 	}
 }
 

@@ -24,7 +24,11 @@ func (p *Project) check(s Selection) (note string, err error) {
 		Project:      p.Manifest,
 		Disk:         lockfile.Disk{Dir: dir, ReadFile: os.ReadFile, ReadDir: os.ReadDir},
 		DefaultIndex: config.DefaultIndex,
+		Settings:     p.Settings,
 	})
+	if other := p.otherUV(); other != "" {
+		notes = append(notes, other)
+	}
 	return strings.Join(notes, "; "), err
 }
 

@@ -15,6 +15,8 @@ type Project struct {
 	Manifest *pyproject.Project
 	Config   config.File
 	Lock     *lockfile.Lock // nil after ReadManifest
+	// Settings are uv's, of all places; nil before Configure.
+	Settings *pyproject.Settings
 }
 
 // Selection is what the command line says of packages. DefaultGroups and RootGroups are filled in from pyproject.toml.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"vpk/internal/config"
 	"vpk/internal/progress"
 	"vpk/internal/testwheel"
 	"vpk/layer"
@@ -95,7 +96,7 @@ requires-dist = [{ name = "alpha" }]
 
 func sources(t *testing.T, cache string) *Sources {
 	t.Helper()
-	s, err := OpenSources(SourceOptions{CacheDir: cache, Timeout: 10 * time.Second, Reporter: progress.Discard})
+	s, err := OpenSources(SourceOptions{CacheDir: cache, Network: config.Network{ReadTimeout: 10 * time.Second}, Reporter: progress.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +197,7 @@ func TestLockWithoutSizes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	s, err := OpenSources(SourceOptions{CacheDir: t.TempDir(), Timeout: 10 * time.Second, Reporter: progress.NewPlain(&said, false, false)})
+	s, err := OpenSources(SourceOptions{CacheDir: t.TempDir(), Network: config.Network{ReadTimeout: 10 * time.Second}, Reporter: progress.NewPlain(&said, false, false)})
 	if err != nil {
 		t.Fatal(err)
 	}

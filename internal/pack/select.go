@@ -28,7 +28,11 @@ func (p *Project) choose(s Selection, target tag.Target) (*lockfile.Selection, e
 	if p.Manifest.Name == "" {
 		request.RootGroups = slices.Sorted(maps.Keys(p.Manifest.DependencyGroups))
 	}
-	return lockfile.Select(p.Lock, target, request)
+	selection, err := lockfile.Select(p.Lock, target, request)
+	if err != nil {
+		return nil, err
+	}
+	return selection, p.refuseNoBinary(selection)
 }
 
 // defaultGroups are those of the one member that is packed, else of the root: uv takes the project that it stands in, which is

@@ -30,6 +30,7 @@ type Body struct {
 	validator string        // for If-Range: a strong ETag or a date
 	received  int64
 
+	held         bool  // a slot of the client's
 	noRange      bool  // the server misunderstood Range
 	resumed      bool  // some bytes come from a second connection
 	failures     int   // since the last fresh progress
@@ -48,6 +49,10 @@ func (c *Client) Body(ctx context.Context, rawURL string) (*Body, error) {
 	}
 	req.Header.Set("Accept-Encoding", "identity")
 	b := &Body{client: c, url: rawURL, request: req, size: -1}
+	if err := c.slots.Acquire(ctx, 1); err != nil {
+		return nil, b.fail(err)
+	}
+	b.held = true
 	if err := b.connect(); err != nil {
 		return nil, b.fail(err)
 	}
@@ -80,6 +85,7 @@ func (b *Body) Read(p []byte) (int, error) {
 		switch {
 		case err == io.EOF:
 			b.err = io.EOF
+			b.release()
 			return n, io.EOF
 		case err != nil:
 			if err := b.interrupted(err); err != nil {
@@ -97,7 +103,16 @@ func (b *Body) Close() error {
 	if b.err == nil {
 		b.err = errors.New("read after close")
 	}
+	b.release()
 	return b.disconnect()
+}
+
+// release makes room for another body.
+func (b *Body) release() {
+	if b.held {
+		b.held = false
+		b.client.slots.Release(1)
+	}
 }
 
 func (b *Body) disconnect() error {
@@ -112,6 +127,7 @@ func (b *Body) disconnect() error {
 // fail makes an error final. An interrupted context stays what it is.
 func (b *Body) fail(err error) error {
 	_ = b.disconnect()
+	b.release()
 	if ctxErr := b.request.Context().Err(); ctxErr != nil {
 		b.err = fmt.Errorf("download %q: %w", Redact(b.url), ctxErr)
 	} else {

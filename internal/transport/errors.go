@@ -33,6 +33,14 @@ func Redact(rawURL string) string {
 	return u.String()
 }
 
+// Permanent is an error for a RoundTripper that Options.Around makes: the request is not tried again.
+type Permanent struct{ Err error }
+
+func (e *Permanent) Error() string { return e.Err.Error() }
+
+// Unwrap implements errors.Unwrap.
+func (e *Permanent) Unwrap() error { return e.Err }
+
 // failure is the final error of a download: what net/http says without the URL that it says, with kind and hint.
 func failure(rawURL string, tries int, err error) error {
 	var ue *url.Error
@@ -55,6 +63,8 @@ func hint(err error) string {
 		dns     *net.DNSError
 	)
 	switch {
+	case len(fault.Hints(err)) > 0:
+		return "" // it has its own
 	case errors.Is(err, ErrOffline):
 		return "run once without --offline"
 	case errors.As(err, &unknown), errors.As(err, &verify):

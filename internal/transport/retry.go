@@ -31,8 +31,11 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 
 // transient tells whether an error of a connection may go away by itself.
 func transient(err error) bool {
-	var dns *net.DNSError
-	if errors.Is(err, ErrOffline) || errors.As(err, &dns) && dns.IsNotFound {
+	var (
+		dns       *net.DNSError
+		permanent *Permanent
+	)
+	if errors.Is(err, ErrOffline) || errors.As(err, &permanent) || errors.As(err, &dns) && dns.IsNotFound {
 		return false
 	}
 	// The library knows the errors of certificates, schemes, headers and redirects, which stay.

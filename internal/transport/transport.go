@@ -10,37 +10,44 @@
 // Rules. What is tried again is what uv tries again (crates/uv-client/src/retry.rs:141): any 5xx, 408, 429, and
 // connections that fail or break; not certificates that are not trusted, nor hosts that do not exist. Waits double from
 // RetryWait, with jitter; a Retry-After of the server replaces them, up to a minute. No byte for ReadTimeout is a
-// failure; there is no limit on the whole. Errors never show a URL's user, password, query or fragment (Redact).
+// failure; there is no limit on the whole. So many bodies are under way at once, to all hosts and to each; others wait.
+// Errors never show a URL's user, password, query or fragment (Redact).
 //
-// The package reads no environment itself; http.ProxyFromEnvironment, its default for Proxy, does, and so does the
-// standard library where it looks for the system's certificates.
+// Certificates. CertFiles and CertDirs are trusted beside the system's authorities (uv: in their place, and by default it
+// trusts a list of its own). A client certificate and InsecureHosts are for bodies only: registries have neither.
 //
-// Not done: credentials other than those of the URL, caching, client certificates.
+// Redirects. Credentials of a URL go along to the same scheme, host and port and nowhere else; those that a Redirect names
+// itself are used there. A Referer is never sent: it would tell the query of one host to another.
+//
+// The package reads no environment itself; the standard library does where it looks for the system's certificates.
+//
+// Not done: credentials other than those of the URL (Options.Around is for them), caching.
 package transport
 
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
-
-	"vpk/internal/fault"
+	"golang.org/x/sync/semaphore"
 )
 
 // Options of a Client. The zero value of each field is its default.
 type Options struct {
-	// CAFiles are PEM bundles with the only certificate authorities to trust; none means the system's.
-	CAFiles []string
-	// Proxy chooses the proxy of a request; nil means http.ProxyFromEnvironment.
-	Proxy func(*http.Request) (*url.URL, error)
+	// CertFiles are PEM bundles of certificate authorities to trust, CertDirs directories of such files. Files that
+	// cannot be used are errors, directories are taken as they are.
+	CertFiles, CertDirs []string
+	// ClientCert is a PEM file with the certificate and the key to show to servers that ask for one; "" means none.
+	ClientCert string
+	// InsecureHosts are hosts whose certificates are not looked at: HOST, HOST:PORT, https://HOST[:PORT], or "*" for all.
+	InsecureHosts []string
+	// Proxies are the proxies to use; the zero value means none.
+	Proxies Proxies
 	// Retries is how often a request is tried again: 0 means 3, negative means never.
 	Retries int
 	// RetryWait is the wait before the second try, doubled before each further one up to 20 times it; 0 means 500 ms.
@@ -49,8 +56,10 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// ReadTimeout limits how long nothing may arrive, both before the headers and within the body; 0 means 30 s.
 	ReadTimeout time.Duration
-	// MaxPerHost is the number of connections for bodies to one host; 0 means 16.
-	MaxPerHost int
+	// MaxBodies is the number of bodies under way at once; 0 means 32. MaxPerHost is that to one host; 0 means 16.
+	MaxBodies, MaxPerHost int
+	// Around, if not nil, wraps what makes each request for a body, redirects included: for credentials.
+	Around func(http.RoundTripper) http.RoundTripper
 	// Offline refuses every request.
 	Offline bool
 	// UserAgent is sent where a request has none; empty means "vpk".
@@ -61,34 +70,44 @@ type Options struct {
 type Client struct {
 	opts     Options
 	bodies   *http.Transport
+	insecure *http.Transport // for bodies of hosts whose certificates are not looked at
 	metadata *http.Transport
 	single   http.RoundTripper
-	files    *http.Client // over bodies
+	files    *http.Client // over bodies and insecure
+	slots    *semaphore.Weighted
 }
 
-// New makes a client. It fails when a CA file cannot be read or holds no certificate.
+// New makes a client. It fails, with the kind fault.Usage, when a certificate cannot be used or a proxy is no URL.
 func New(opts Options) (*Client, error) {
 	opts = withDefaults(opts)
-	roots, err := readRoots(opts.CAFiles)
-	if err != nil {
+	roots, rootsErr := readRoots(opts.CertFiles, opts.CertDirs)
+	own, ownErr := readClientCert(opts.ClientCert)
+	proxy, proxyErr := opts.Proxies.choose()
+	if err := errors.Join(rootsErr, ownErr, proxyErr); err != nil {
 		return nil, err
 	}
-	c := &Client{opts: opts}
+	c := &Client{opts: opts, slots: semaphore.NewWeighted(int64(opts.MaxBodies))}
 
-	c.bodies = newTransport(opts, roots)
-	c.bodies.Protocols = protocols(false)
-	c.bodies.DisableCompression = true
-	c.bodies.MaxConnsPerHost = opts.MaxPerHost
-	c.bodies.MaxIdleConnsPerHost = opts.MaxPerHost
-	// The transport's own limit does not count the wait for one of the connections; the guard's would.
-	c.bodies.ResponseHeaderTimeout = opts.ReadTimeout
-
-	c.metadata = newTransport(opts, roots)
+	c.metadata = newTransport(opts, proxy, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 	c.metadata.Protocols = protocols(true)
 	c.metadata.MaxIdleConnsPerHost = opts.MaxPerHost
 	c.single = &guard{base: c.metadata, opts: opts, headerTimeout: opts.ReadTimeout}
 
-	c.files = &http.Client{Transport: &guard{base: c.bodies, opts: opts}}
+	c.bodies = newTransport(opts, proxy, &tls.Config{RootCAs: roots, Certificates: own, MinVersion: tls.VersionTLS12})
+	c.insecure = newTransport(opts, proxy, &tls.Config{InsecureSkipVerify: true, Certificates: own, MinVersion: tls.VersionTLS12})
+	for _, t := range []*http.Transport{c.bodies, c.insecure} {
+		t.Protocols = protocols(false)
+		t.DisableCompression = true
+		t.MaxConnsPerHost = opts.MaxPerHost
+		t.MaxIdleConnsPerHost = opts.MaxPerHost
+		// The transport's own limit does not count the wait for one of the connections; the guard's would.
+		t.ResponseHeaderTimeout = opts.ReadTimeout
+	}
+	var tripper http.RoundTripper = &guard{base: byHost{c.bodies, c.insecure, opts.InsecureHosts}, opts: opts}
+	if opts.Around != nil {
+		tripper = opts.Around(tripper)
+	}
+	c.files = &http.Client{Transport: tripper, CheckRedirect: redirect}
 	return c, nil
 }
 
@@ -102,6 +121,7 @@ func (c *Client) Offline() bool { return c.opts.Offline }
 // Close closes idle connections.
 func (c *Client) Close() {
 	c.bodies.CloseIdleConnections()
+	c.insecure.CloseIdleConnections()
 	c.metadata.CloseIdleConnections()
 }
 
@@ -122,9 +142,6 @@ func (c *Client) retrying(tries *int) *retryablehttp.Client {
 }
 
 func withDefaults(o Options) Options {
-	if o.Proxy == nil {
-		o.Proxy = http.ProxyFromEnvironment
-	}
 	switch {
 	case o.Retries == 0:
 		o.Retries = 3
@@ -139,6 +156,9 @@ func withDefaults(o Options) Options {
 			*d.field = d.standard
 		}
 	}
+	if o.MaxBodies <= 0 {
+		o.MaxBodies = 32
+	}
 	if o.MaxPerHost <= 0 {
 		o.MaxPerHost = 16
 	}
@@ -148,12 +168,12 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-func newTransport(opts Options, roots *x509.CertPool) *http.Transport {
+func newTransport(opts Options, proxy func(*http.Request) (*url.URL, error), config *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: opts.ConnectTimeout, KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy:                 opts.Proxy,
+		Proxy:                 proxy,
 		DialContext:           dialer.DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:       config,
 		TLSHandshakeTimeout:   opts.ConnectTimeout,
 		MaxIdleConns:          128,
 		IdleConnTimeout:       90 * time.Second,
@@ -166,24 +186,4 @@ func protocols(http2 bool) *http.Protocols {
 	p.SetHTTP1(true)
 	p.SetHTTP2(http2)
 	return &p
-}
-
-// readRoots is nil, the system's roots, where there are no files. All bad files are reported at once.
-func readRoots(files []string) (*x509.CertPool, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
-	pool := x509.NewCertPool()
-	var errs []error
-	for _, name := range files {
-		pem, err := os.ReadFile(name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("read certificate authorities: %w", err))
-			continue
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			errs = append(errs, fmt.Errorf("read certificate authorities: %q holds no PEM certificate", name))
-		}
-	}
-	return pool, fault.Wrap(fault.Usage, "name PEM files with one or more certificates", errors.Join(errs...))
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,9 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // quick are options for tests: short waits, and a stall that the test need not wait for long.
-var quick = Options{RetryWait: time.Millisecond, ReadTimeout: 200 * time.Millisecond, Proxy: noProxy}
-
-func noProxy(*http.Request) (*url.URL, error) { return nil, nil }
+var quick = Options{RetryWait: time.Millisecond, ReadTimeout: 200 * time.Millisecond}
 
 func newClient(t *testing.T, opts Options) *Client {
 	t.Helper()
@@ -239,7 +236,7 @@ func TestErrorsOfConnections(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	s, c := testwheel.NewServer(t), newClient(t, Options{Proxy: noProxy})
+	s, c := testwheel.NewServer(t), newClient(t, Options{})
 	u := s.Add("x", content(10_000))
 	s.Spoil("x", testwheel.Fault{Stall: 5000})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -303,7 +300,7 @@ func TestCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts := quick
-	opts.CAFiles = []string{ca}
+	opts.CertFiles = []string{ca}
 	c := newClient(t, opts)
 	if got, _, err := read(t, c, s.URL); err != nil || string(got) != "hello" || proto.Load() != "HTTP/1.1" {
 		t.Errorf("Body: %q, %v, over %v", got, err, proto.Load())
@@ -321,7 +318,7 @@ func TestCertificates(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = New(Options{CAFiles: []string{empty, filepath.Join(t.TempDir(), "missing.pem")}})
+	_, err = New(Options{CertFiles: []string{empty, filepath.Join(t.TempDir(), "missing.pem")}})
 	if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "empty.pem") || !strings.Contains(err.Error(), "missing.pem") {
 		t.Errorf("bad files: %v", err)
 	}
@@ -333,7 +330,7 @@ func TestProxy(t *testing.T) {
 	}))
 	defer proxy.Close()
 	opts := quick
-	opts.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
+	opts.Proxies.All = proxy.URL
 	if got, _, err := read(t, newClient(t, opts), "http://files.example/x"); err != nil || string(got) != "through the proxy: files.example" {
 		t.Errorf("%q, %v", got, err)
 	}

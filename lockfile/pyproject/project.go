@@ -88,35 +88,3 @@ type Source struct {
 // ConflictItem is an extra or a group of a package, or, where both are empty, the package as a project. Package is empty
 // where the file does not name it: it is the project.
 type ConflictItem struct{ Package, Extra, Group string }
-
-// Settings are the settings of uv's resolver. Each is empty where it is not set.
-type Settings struct {
-	Resolution, Prerelease, ForkStrategy string
-	// ExcludeNewer is a date, a timestamp or a span; for the packages in ExcludeNewerPackage another one, or "false".
-	ExcludeNewer        string
-	ExcludeNewerPackage map[string]string
-	// Indexes are [[index]], then index-url and extra-index-url; FindLinks are the flat ones. Both are URLs or paths as
-	// written.
-	Indexes            []Index
-	FindLinks          []string
-	NoIndex            bool
-	NoSources          bool
-	DependencyMetadata []DependencyMetadata
-}
-
-// Index is one place to look for packages.
-type Index struct {
-	// Name is empty where it has none.
-	Name    string
-	URL     string
-	Default bool
-}
-
-// DependencyMetadata replaces a package's own metadata.
-type DependencyMetadata struct {
-	Name           string
-	Version        pep440.Version // zero for every version
-	RequiresDist   []pep508.Requirement
-	RequiresPython pep440.Specifiers
-	ProvidesExtras []string
-}

@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"vpk/internal/fault"
 	"vpk/lockfile/pep440"
 	"vpk/lockfile/pep508"
-	"vpk/lockfile/tomlpos"
 )
 
 type uvWire struct {
@@ -34,48 +32,6 @@ type uvWire struct {
 	BuildConstraints     []string              `toml:"build-constraint-dependencies"`
 	Excludes             []string              `toml:"exclude-dependencies"`
 	settingsWire
-}
-
-// settingsWire is the keys that a uv.toml may hold as well.
-type settingsWire struct {
-	Resolution          string         `toml:"resolution"`
-	Prerelease          string         `toml:"prerelease"`
-	ForkStrategy        string         `toml:"fork-strategy"`
-	ExcludeNewer        any            `toml:"exclude-newer"`
-	ExcludeNewerPackage map[string]any `toml:"exclude-newer-package"`
-	Index               []struct {
-		Name    string `toml:"name"`
-		URL     string `toml:"url"`
-		Default bool   `toml:"default"`
-	} `toml:"index"`
-	IndexURL           string   `toml:"index-url"`
-	ExtraIndexURL      []string `toml:"extra-index-url"`
-	FindLinks          []string `toml:"find-links"`
-	NoIndex            bool     `toml:"no-index"`
-	NoSources          bool     `toml:"no-sources"`
-	DependencyMetadata []struct {
-		Name           string   `toml:"name"`
-		Version        string   `toml:"version"`
-		RequiresDist   []string `toml:"requires-dist"`
-		RequiresPython string   `toml:"requires-python"`
-		ProvidesExtras []string `toml:"provides-extras"`
-		ProvidesExtra  []string `toml:"provides-extra"`
-	} `toml:"dependency-metadata"`
-}
-
-// ReadSettings reads a uv.toml. What is there replaces all Settings of the pyproject.toml beside it (spec §5). Errors
-// are as of Read.
-func ReadSettings(data []byte, filename string) (Settings, error) {
-	var w settingsWire
-	if err := tomlpos.Decode(data, filename, &w); err != nil {
-		return Settings{}, fault.Wrap(fault.Usage, "", err)
-	}
-	r := reader{}
-	settings := r.settings(&w)
-	if err := r.err(filename, data); err != nil {
-		return Settings{}, fault.Wrap(fault.Usage, "", err)
-	}
-	return settings, nil
 }
 
 func (r *reader) uv(w *uvWire, p *Project) {
@@ -166,53 +122,6 @@ func (r *reader) conflict(w []map[string]string, place []any) []ConflictItem {
 		r.add(errors.New("a set of conflicts has two items or more"), place...)
 	}
 	return items
-}
-
-func (r *reader) settings(w *settingsWire, in ...any) Settings {
-	at := func(steps ...any) []any { return slices.Concat(in, steps) }
-	s := Settings{
-		Resolution: w.Resolution, Prerelease: w.Prerelease, ForkStrategy: w.ForkStrategy,
-		ExcludeNewer: r.moment(w.ExcludeNewer, at("exclude-newer")),
-		FindLinks:    w.FindLinks, NoIndex: w.NoIndex, NoSources: w.NoSources,
-	}
-	for _, key := range slices.Sorted(maps.Keys(w.ExcludeNewerPackage)) {
-		if s.ExcludeNewerPackage == nil {
-			s.ExcludeNewerPackage = map[string]string{}
-		}
-		place := at("exclude-newer-package", key)
-		s.ExcludeNewerPackage[r.name(key, place...)] = r.moment(w.ExcludeNewerPackage[key], place)
-	}
-	for i, index := range w.Index {
-		if index.URL == "" {
-			r.add(errors.New("key \"url\" of an index is missing"), at("index", i)...)
-		}
-		s.Indexes = append(s.Indexes, Index{Name: index.Name, URL: index.URL, Default: index.Default})
-	}
-	for _, url := range w.ExtraIndexURL {
-		s.Indexes = append(s.Indexes, Index{URL: url})
-	}
-	if w.IndexURL != "" {
-		s.Indexes = append(s.Indexes, Index{URL: w.IndexURL, Default: true})
-	}
-	for i, d := range w.DependencyMetadata {
-		place := at("dependency-metadata", i)
-		m := DependencyMetadata{
-			Name:           r.name(d.Name, append(place, "name")...),
-			RequiresDist:   r.requirements(d.RequiresDist, append(place, "requires-dist")...),
-			ProvidesExtras: r.names(slices.Concat(d.ProvidesExtras, d.ProvidesExtra), append(place, "provides-extras")...),
-		}
-		if d.Version != "" {
-			var err error
-			if m.Version, err = pep440.Parse(d.Version); err != nil {
-				r.add(err, append(place, "version")...)
-			}
-		}
-		if d.RequiresPython != "" {
-			m.RequiresPython = r.specifiers(d.RequiresPython, append(place, "requires-python")...)
-		}
-		s.DependencyMetadata = append(s.DependencyMetadata, m)
-	}
-	return s
 }
 
 // moment reads a point in time as text, or false for none.

@@ -99,12 +99,10 @@ func TestReadUV(t *testing.T) {
 			Resolution: "lowest-direct", Prerelease: "allow", ForkStrategy: "fewest",
 			ExcludeNewer:        "2025-01-02",
 			ExcludeNewerPackage: map[string]string{"torch": "3 days", "numpy": "false", "idna": "2025-01-02T03:04:05Z"},
-			Indexes: []pyproject.Index{
-				{Name: "first", URL: "https://index.example/first", Default: true},
-				{URL: "https://index.example/more"},
-				{URL: "https://index.example/simple", Default: true},
-			},
-			FindLinks: []string{"../links"}, NoIndex: true, NoSources: true,
+			Index:               []pyproject.Index{{Name: "first", URL: "https://index.example/first", Default: true}},
+			ExtraIndexURL:       []string{"https://index.example/more"},
+			IndexURL:            "https://index.example/simple",
+			FindLinks:           []string{"../links"}, NoIndex: pyproject.Flag{Set: true, On: true}, NoSources: pyproject.Flag{Set: true, On: true},
 			DependencyMetadata: []pyproject.DependencyMetadata{{
 				Name: "odd", Version: pep440.MustParse("1.0"), RequiresDist: requirements("x>=1"), RequiresPython: python,
 				ProvidesExtras: []string{"e"},
