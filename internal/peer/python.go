@@ -22,6 +22,27 @@ func Python(t testing.TB, modules ...string) string {
 	return python
 }
 
+// CPythons are the minors of which setup-pythons gets one interpreter each.
+var CPythons = []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"}
+
+// CPython is an interpreter of a minor such as "3.12": that of the directory VPK_TEST_PYTHONS, or python3.12 of PATH.
+func CPython(t testing.TB, minor string) string {
+	t.Helper()
+	name := "python" + minor
+	if dir := os.Getenv("VPK_TEST_PYTHONS"); dir != "" {
+		program := filepath.Join(dir, name)
+		if _, err := os.Stat(program); err != nil {
+			Missing(t, "no CPython %s in VPK_TEST_PYTHONS: %v", minor, err)
+		}
+		return program
+	}
+	program, err := exec.LookPath(name)
+	if err != nil {
+		Missing(t, "no CPython %s: VPK_TEST_PYTHONS is not set, and %s is not in PATH", minor, name)
+	}
+	return program
+}
+
 // PythonVersion is the full version of an interpreter, such as "3.11.2".
 func PythonVersion(t testing.TB, python string) string {
 	t.Helper()
