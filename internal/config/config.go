@@ -56,13 +56,22 @@ type File struct {
 	Exclude     []string          `toml:"exclude"`     // patterns of project files to leave out, after .dockerignore
 	Collisions  string            `toml:"collisions"`  // "report" or "error"
 	Mirrors     []Mirror          `toml:"-"`           // where to look for files in place of the lock's URLs
+	Bytecode    Bytecode          `toml:"bytecode"`
+}
+
+// Bytecode is the table [tool.vpk.bytecode].
+type Bytecode struct {
+	Stdlib *bool `toml:"stdlib"` // of the base's standard library too, where it has none: unless this is false
 }
 
 // Keys are the known keys of [tool.vpk].
 var keys = []string{
-	"annotations", "base", "cmd", "collisions", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
+	"annotations", "base", "bytecode", "cmd", "collisions", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
 	"mirror", "owner", "package", "platforms", "ports", "user", "workdir",
 }
+
+// bytecodeKeys are those of [tool.vpk.bytecode].
+var bytecodeKeys = []string{"stdlib"}
 
 // Port is an exposed port as the image config writes it: "8000/tcp".
 type Port string
@@ -168,8 +177,12 @@ func unknownKeys(strict *toml.StrictMissingError, name string) error {
 			continue
 		}
 		line, _ := e.Position()
-		hint := "known keys: " + strings.Join(keys, ", ")
-		if near := spelling.Nearest(key[2], keys); near != "" {
+		known, word := keys, key[2]
+		if word == "bytecode" && len(key) > 3 {
+			known, word = bytecodeKeys, key[3]
+		}
+		hint := "known keys: " + strings.Join(known, ", ")
+		if near := spelling.Nearest(word, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		errs = append(errs, fault.New(fault.Usage, hint, "%s:%d: unknown key %q in [tool.vpk]", name, line, strings.Join(key[2:], ".")))

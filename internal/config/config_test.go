@@ -46,6 +46,8 @@ func TestReadErrors(t *testing.T) {
 		{"[tool.vpk]\nentrypont = [\"a\"]\n", `p.toml:2: unknown key "entrypont"`, `"entrypoint"`},
 		{"[tool.vpk]\nzzzzzzz = 1\n", `unknown key "zzzzzzz"`, "known keys: annotations"},
 		{"[tool.vpk]\nlabel = {a = 'b'}\n", "unknown key", `"labels"`},
+		{"[tool.vpk.bytecode]\nstdlb = false\n", `p.toml:2: unknown key "bytecode.stdlb"`, `"stdlib"`},
+		{"[tool.vpk]\nbytecode = false\n", `p.toml:2:`, ""},
 		{"[tool.vpk]\ncmd = \"uvicorn\"\n", `p.toml:2:7: in "tool.vpk.cmd": want an array of strings, got a string`, ""},
 		{"[tool.vpk]\nenv = {A = 1}\n", `p.toml:2:12: in "tool.vpk.env": want a string, got an integer`, ""},
 		{"[tool.vpk]\nports = [\n  1,\n  0,\n]\n", `p.toml:4: port "0"`, ""},
@@ -85,6 +87,10 @@ func TestKeysAreTheFields(t *testing.T) {
 		switch key {
 		case "env", "labels", "annotations":
 			b.WriteString(key + " = {}\n")
+		case "bytecode":
+			for _, key := range bytecodeKeys {
+				b.WriteString("bytecode." + key + " = false\n")
+			}
 		case "base", "package", "user", "owner", "workdir", "collisions":
 			b.WriteString(key + " = ''\n")
 		default:

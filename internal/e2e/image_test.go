@@ -44,15 +44,30 @@ func configOf(t testing.TB, img v1.Image) *v1.ConfigFile {
 	return c
 }
 
-// ownLayers are the headers of the files in the two layers that vpk added.
-func ownLayers(t testing.TB, img v1.Image) []*tar.Header {
+// ownLayers says from which layer on an image is of vpk, by its history.
+func ownLayers(t testing.TB, img v1.Image) (from int) {
+	t.Helper()
+	for _, h := range configOf(t, img).History {
+		if strings.HasPrefix(h.CreatedBy, "vpk: ") {
+			return from
+		}
+		if !h.EmptyLayer {
+			from++
+		}
+	}
+	t.Fatal("no layer is of vpk")
+	return 0
+}
+
+// ownHeaders are the headers of the files in the layers that vpk added.
+func ownHeaders(t testing.TB, img v1.Image) []*tar.Header {
 	t.Helper()
 	layers, err := img.Layers()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var headers []*tar.Header
-	for _, l := range layers[len(layers)-2:] {
+	for _, l := range layers[ownLayers(t, img):] {
 		r, err := l.Uncompressed()
 		if err != nil {
 			t.Fatal(err)

@@ -127,9 +127,23 @@ type report struct {
 		Sandbox  string
 		Modules  int
 		Failures []struct{ Path, Reason string }
+		Stdlib   struct {
+			Modules int
+			Cached  bool
+		}
 	}
 	Deliveries []string
 	Seconds    float64
+}
+
+// layer is the digest of the layer with a name, "" where there is none.
+func (r report) layer(name string) string {
+	for _, l := range r.Layers {
+		if l.Name == name {
+			return l.Digest
+		}
+	}
+	return ""
 }
 
 // process is a vpk that was started.

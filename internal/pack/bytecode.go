@@ -24,7 +24,8 @@ import (
 // compiler makes the bytecode of one environment's parts and keeps count. It may be used from any goroutine.
 type compiler struct {
 	pyc      *pyc.Compiler
-	mode     pyc.Invalidation // of wheels
+	mode     pyc.Invalidation       // of wheels
+	root     func() (string, error) // the base's unpacked root; of a compiler for a base
 	reporter progress.Reporter
 
 	mu   sync.Mutex
@@ -50,8 +51,9 @@ func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string)
 			Root: root, RootID: b.Digest.String(), Args: append([]string{b.Facts.Interpreter}, args...), Env: env, Profile: sandbox.Compile,
 		}
 	}
+	unpack := sync.OnceValues(func() (string, error) { return b.Root(ctx) })
 	open := sync.OnceValues(func() (place, error) {
-		root, err := b.Root(ctx)
+		root, err := unpack()
 		if err != nil {
 			return place{}, err
 		}
@@ -85,6 +87,7 @@ func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string)
 			return isInterpreter(i, b.Facts, p.root)
 		},
 	})
+	c.root = unpack
 	return c
 }
 

@@ -2,7 +2,7 @@
 // does lives in the rooms.
 //
 // The order is: read the project and its lock, open the base, select for the base's target, fetch the wheels and make
-// their parts side by side, join the parts, compile bytecode, decide the image's configuration, build the layers, put the
+// their parts and compile the standard library side by side, join the parts, compile bytecode, decide the image's configuration, build the layers, put the
 // image together, deliver. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
 // lock before the network is touched, a command that does not exist before a layer is built.
 //

@@ -85,8 +85,11 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 		c = baseCompiler(ctx, s, img.base, o.Sandbox)
 		defer func() { err = errors.Join(err, c.close()) }()
 	}
+	library := beside(func() ([]tree.Part, error) { return c.standardLibrary(ctx, img.base, p.Config.Bytecode) })
 	spec := venv.Spec{Prefix: prefix, Python: facts.Target.Python, Interpreter: facts.Interpreter}
-	if img.wheels, err = installWheels(ctx, s, p, spec, img.selection, c); err != nil {
+	img.wheels, err = installWheels(ctx, s, p, spec, img.selection, c)
+	stdlib, stdlibErr := library()
+	if err = errors.Join(distinct([]error{err, stdlibErr})...); err != nil {
 		return nil, err
 	}
 	dependencies, err := img.join(s, spec, p.Config)
@@ -100,14 +103,14 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if c != nil {
 		img.bytecode = c.counts()
 	}
-	img.tree = tree.Tree{Parts: slices.Concat(dependencies, app)}
+	img.tree = tree.Tree{Parts: slices.Concat(stdlib, dependencies, app)}
 	clock.step("wheels")
 
 	config, err := img.config(p, o)
 	if err != nil {
 		return nil, err
 	}
-	if img.layers, err = buildLayers(ctx, s, o, img.base, dependencies, app); err != nil {
+	if img.layers, err = buildLayers(ctx, s, o, img.base, stdlib, dependencies, app); err != nil {
 		return nil, err
 	}
 	if img.v1, err = layer.Image(img.base.V1(ctx), img.baseInfo(), img.layers, config); err != nil {

@@ -68,6 +68,14 @@ type Bytecode struct {
 	Interpreter string         `json:"interpreter,omitempty"`
 	Modules     int            `json:"modules"`
 	Failures    []ModuleReport `json:"failures,omitempty"`
+	Stdlib      *StdlibReport  `json:"stdlib,omitempty"` // nil where the base's has bytecode already, or is to have none
+}
+
+// StdlibReport says what became of the modules of the base's standard library that had no bytecode.
+type StdlibReport struct {
+	Modules  int  `json:"modules"`
+	Failures int  `json:"failures"` // that do not compile, as some are meant not to
+	Cached   bool `json:"cached"`   // nothing was compiled
 }
 
 // ModuleReport is a module without bytecode.

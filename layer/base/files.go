@@ -79,6 +79,10 @@ func (f *Files) ReadDir(dir string) []Entry {
 	return found
 }
 
+// Below is every entry at any depth in a directory, without the directory, sorted by path. No link is followed: empty when dir is
+// one. It must not be changed.
+func (f *Files) Below(dir string) []Entry { return f.below(clean(dir)) }
+
 // below is every entry at any depth in a directory, without the directory, sorted by path.
 func (f *Files) below(dir string) []Entry {
 	if dir == "." {
