@@ -130,7 +130,7 @@ func (s situation) askVPK(t *testing.T, python string) (said string, code int) {
 		return ""
 	}
 	args := slices.Concat([]string{"plan", s.dir, "--python-version", python, "--python-platform", "x86_64-manylinux_2_36"}, s.vpk, s.flags)
-	code = run(args, streams{in: strings.NewReader(""), out: &out, err: &errs, getenv: getenv})
+	code = run(args, streams{in: strings.NewReader(""), out: &out, err: &errs, getenv: getenv, environ: func() []string { return []string{"VPK_CACHE_DIR=" + none} }})
 	return strings.ReplaceAll(errs.String(), s.dir+string(filepath.Separator), ""), code
 }
 
