@@ -1,6 +1,9 @@
 package venv
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
 // csvRecords reads CSV as the Rust crate csv does, which is more forgiving than encoding/csv: LF, CRLF and CR each end a
 // record, empty lines are none, a quote counts only where a field begins, what follows a closing quote belongs to the field,
@@ -41,30 +44,35 @@ func newline(text string) int {
 
 // csvField reads one field, and its comma: more tells whether there was one. The end of the record stays in the rest.
 func csvField(text string) (field, rest string, lines int, more bool) {
-	var b []byte
-	quoted := text != "" && text[0] == '"'
-	i := 0
-	if quoted {
-		i++
+	var opened []byte // what was in quotes
+	if text != "" && text[0] == '"' {
+		opened, text, lines = csvQuoted(text[1:])
 	}
-	for ; i < len(text); i++ {
+	field, rest = text, ""
+	if i := strings.IndexAny(text, ",\r\n"); i >= 0 {
+		field, rest = text[:i], text[i:]
+	}
+	if len(opened) > 0 {
+		field = string(opened) + field
+	}
+	if rest != "" && rest[0] == ',' {
+		return field, rest[1:], lines, true
+	}
+	return field, rest, lines, false
+}
+
+// csvQuoted reads up to the closing quote; two quotes are one that does not close.
+func csvQuoted(text string) (content []byte, rest string, lines int) {
+	for i := 0; i < len(text); i++ {
 		c := text[i]
-		switch {
-		case quoted && c == '"' && i+1 < len(text) && text[i+1] == '"':
+		if c == '"' {
+			if i+1 == len(text) || text[i+1] != '"' {
+				return content, text[i+1:], lines
+			}
 			i++
-			b = append(b, c)
-		case quoted && c == '"':
-			quoted = false
-		case quoted:
-			lines += newline(text[i:])
-			b = append(b, c)
-		case c == ',':
-			return string(b), text[i+1:], lines, true
-		case c == '\n' || c == '\r':
-			return string(b), text[i:], lines, false
-		default:
-			b = append(b, c)
 		}
+		lines += newline(text[i:])
+		content = append(content, c)
 	}
-	return string(b), "", lines, false
+	return content, "", lines
 }

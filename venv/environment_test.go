@@ -22,14 +22,13 @@ import (
 	"vpk/wheel/tag"
 )
 
-// uvFor makes commands of uv, which takes the environment at prefix for the active one and has neither network nor
-// configuration.
+// uvFor makes commands of uv, which takes the environment at prefix for the active one and has no configuration.
 func uvFor(t *testing.T, prefix string) func(args ...string) *exec.Cmd {
 	t.Helper()
 	uv, cache := peer.UV(t), t.TempDir()
 	return func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), uv, args...)
-		cmd.Env = append(os.Environ(), "UV_CACHE_DIR="+cache, "UV_OFFLINE=1", "UV_NO_CONFIG=1", "UV_PYTHON_DOWNLOADS=never", "VIRTUAL_ENV="+prefix)
+		cmd.Env = append(os.Environ(), "UV_CACHE_DIR="+cache, "UV_NO_CONFIG=1", "UV_PYTHON_DOWNLOADS=never", "VIRTUAL_ENV="+prefix)
 		return cmd
 	}
 }
@@ -105,7 +104,7 @@ type pair struct {
 	wheels []Package
 }
 
-// newPair is a pair of wheel files. With direct they are named to uv as files, and have a direct_url.json.
+// newPair is a pair of wheel files. With direct they are named to uv by URL, and have a direct_url.json.
 func newPair(t *testing.T, files []string, direct bool) *pair {
 	t.Helper()
 	old := syscall.Umask(0o022)
@@ -128,7 +127,7 @@ func (p *pair) installByUV(files []string) error {
 	var requirements, links []string
 	for i, w := range p.wheels {
 		if w.DirectURL != "" {
-			requirements = append(requirements, files[i])
+			requirements = append(requirements, w.Name+" @ "+w.DirectURL)
 			continue
 		}
 		requirements = append(requirements, w.Name+"=="+w.Version)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -120,7 +121,7 @@ func (in *installation) plan(directURL string) error {
 	data := in.dataDirectory()
 	for _, m := range in.wheel.Members() {
 		if !strings.HasPrefix(m.Name(), data) {
-			in.place(path.Join(in.site, m.Name()), in.member(m))
+			in.place(in.site+"/"+m.Name(), in.member(m))
 		}
 	}
 	shebang := in.spec.shebang()
@@ -251,8 +252,10 @@ func (in *installation) place(name string, p placed) {
 
 // checkDirectories finds paths that are both a file and the parent of one.
 func (in *installation) checkDirectories() {
+	seen := map[string]bool{}
 	for name := range in.files {
-		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		for dir := path.Dir(name); dir != "." && !seen[dir]; dir = path.Dir(dir) {
+			seen[dir] = true
 			if _, ok := in.files[dir]; ok {
 				in.problem("%q is both a file and a directory", dir)
 			}
@@ -275,7 +278,8 @@ func (in *installation) installed(p Package) Installed {
 		},
 	}
 	out.rows = make([]row, 0, len(in.files))
-	for name, f := range in.files {
+	for _, name := range slices.Sorted(maps.Keys(in.files)) {
+		f := in.files[name]
 		out.Part.Entries = append(out.Part.Entries, tree.Entry{Path: s.inTree(name), Mode: f.mode, Content: f.content})
 		if !f.unlisted {
 			out.rows = append(out.rows, row{relative(in.site, name), f.hash, f.size})
@@ -294,13 +298,14 @@ func (i *Installed) writeRecord() {
 	}
 }
 
-// formatDirectURL is direct_url.json of an archive (PEP 610), compact as uv writes it.
+// formatDirectURL is direct_url.json of an archive (PEP 610), compact as uv writes it, without the fragment: a hash there is
+// one of the archive, other things are for whoever resolves.
 func formatDirectURL(s string) ([]byte, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Path == "" {
 		return nil, fault.New(fault.Package, "", "origin of a package is not a URL") // not quoted: it may hold a password
 	}
-	u.User = nil
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

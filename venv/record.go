@@ -68,11 +68,14 @@ func formatRecord(rows []row) []byte {
 	})
 	var b bytes.Buffer
 	for _, r := range sorted {
-		size := ""
+		b.WriteString(quoteCSV(r.path))
+		b.WriteByte(',')
+		b.WriteString(quoteCSV(r.hash))
+		b.WriteByte(',')
 		if r.size >= 0 {
-			size = strconv.FormatInt(r.size, 10)
+			b.Write(strconv.AppendInt(b.AvailableBuffer(), r.size, 10))
 		}
-		b.WriteString(quoteCSV(r.path) + "," + quoteCSV(r.hash) + "," + size + "\n")
+		b.WriteByte('\n')
 	}
 	return b.Bytes()
 }
@@ -87,6 +90,9 @@ func quoteCSV(s string) string {
 
 // relative is the path of p as seen from the directory dir, both relative to the prefix.
 func relative(dir, p string) string {
+	if below, ok := strings.CutPrefix(p, dir+"/"); ok {
+		return below
+	}
 	from := strings.Split(dir, "/")
 	to := strings.Split(p, "/")
 	for len(from) > 0 && len(to) > 1 && from[0] == to[0] {

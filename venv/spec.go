@@ -96,10 +96,13 @@ func Skeleton(s Spec) (tree.Part, error) {
 
 // owns says whether the skeleton needs a path for itself: one of its own, one above it as a file, or one below it.
 func (s Spec) owns(p string) bool {
-	for _, own := range []string{"pyvenv.cfg", "bin/python", "bin/python3", "bin/python" + s.Python.Short(), "lib64"} {
-		if p == own || strings.HasPrefix(own, p+"/") || strings.HasPrefix(p, own+"/") {
-			return true
-		}
+	top, below, _ := strings.Cut(p, "/")
+	switch top {
+	case "pyvenv.cfg", "lib64":
+		return true
+	case "bin":
+		name, _, _ := strings.Cut(below, "/")
+		return name == "" || name == "python" || name == "python3" || name == "python"+s.Python.Short()
 	}
 	return false
 }

@@ -1,7 +1,9 @@
 package venv
 
 import (
+	"io/fs"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"vpk/internal/peer"
@@ -43,6 +45,14 @@ func synthetic() []*testwheel.Builder {
 		b("localver", "1.0+cpu").DistInfo("METADATA", "Metadata-Version: 2.1\nName: localver\nVersion: 1.0\n"),
 		b("oldwheel", "1").DistInfo("WHEEL", "Wheel-Version: 1.9\nWheel-Version: 3.0\nRoot-Is-Purelib: false\n"),
 		b("emptyscripts", "1").DistInfo("entry_points.txt", ""),
+		b("modes", "1").Member(testwheel.Member{Name: "modes/400", Mode: 0o400}).Member(testwheel.Member{Name: "modes/777", Mode: 0o777}).
+			Member(testwheel.Member{Name: "modes/601", Mode: 0o601}).Member(testwheel.Member{Name: "modes/setuid", Mode: fs.ModeSetuid | 0o710}).
+			Member(testwheel.Member{Name: "modes/none", Central: func(h *testwheel.Header) { h.External = 0 }}),
+		b("replaces", "1").File("replaces.py", "site").Data("purelib", "replaces.py", "purelib").EntryPoint("rp-tool", "m:f").Data("data", "bin/rp-tool", "data"),
+		b("intoinfo", "1").Data("platlib", "intoinfo-1.dist-info/extra.json", "{}").Data("data", "share/intoinfo-1.dist-info/RECORD", "not it"),
+		b("shipsurl", "1").DistInfo("direct_url.json", `{"url":"file:///elsewhere"}`),
+		b("built", "1").Build("3abc").File("large.bin", strings.Repeat("0123456789abcdef", 40_000)).File("large.py", "#!python\n"),
+		b("signed", "1").DistInfo("RECORD.p7s", "x").File("signed/RECORD", "a,b,c\n").File("signed/vendor-1.dist-info/INSTALLER", "pip"),
 	}
 }
 
@@ -62,7 +72,34 @@ func TestUVSynthetic(t *testing.T) {
 
 func TestUVDirect(t *testing.T) {
 	dir := t.TempDir()
-	compareWithUV(t, []string{testwheel.New("direct", "1").File("d.py", "").Write(t, dir)}, true)
+	compareWithUV(t, []string{
+		testwheel.New("direct", "1").File("d.py", "").Write(t, dir), testwheel.New("local", "1.0+cpu").DistInfo("direct_url.json", "{}").Write(t, dir),
+	}, true)
+}
+
+// TestUVDirectFromServer: what of a URL is in direct_url.json.
+func TestUVDirectFromServer(t *testing.T) {
+	b := testwheel.New("direct", "1.0+cpu").File("d.py", "")
+	server := testwheel.NewServer(t)
+	url := server.AddWheel(b)
+	for name, suffix := range map[string]string{
+		"plain": "", "query": "?token=a&b=%20%3Cc%3E", "hash": "#sha256=" + b.SHA256(), "fragment": "#egg=direct",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, []string{b.Write(t, t.TempDir())}, false)
+			p.wheels[0].DirectURL = url + suffix
+			if err := p.installByUV(nil); err != nil {
+				t.Fatal(err)
+			}
+			s := p.spec()
+			_, parts, _, err := p.plan(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.write(parts)
+			p.compare(s)
+		})
+	}
 }
 
 // TestUVRefusesToo: what is refused here for more than taste, uv refuses as well.
@@ -84,6 +121,13 @@ func TestUVRefusesToo(t *testing.T) {
 		"entry without value": testwheel.New("a", "1").DistInfo("entry_points.txt", "[console_scripts]\nx\n"),
 		"entry continuation":  testwheel.New("a", "1").DistInfo("entry_points.txt", "[console_scripts]\nx =\n  m:f\n"),
 		"open section":        testwheel.New("a", "1").DistInfo("entry_points.txt", "[console_scripts\n"),
+		"two dist-infos":      testwheel.New("a", "1").File("b-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: b\nVersion: 1\n"),
+		"no METADATA":         testwheel.New("a", "1").Without("METADATA"),
+		"no WHEEL":            testwheel.New("a", "1").Without("WHEEL"),
+		"no version":          testwheel.New("a", "1").DistInfo("METADATA", "Metadata-Version: 2.1\nName: a\n"),
+		"entry in a folder":   testwheel.New("a", "1").EntryPoint("sub/x", "a:b"),
+		"data file":           testwheel.New("a", "1").File("a-1.data/file", ""),
+		"RECORD of latin-1":   testwheel.New("a", "1").DistInfo("RECORD", "caf\xe9,,\n"),
 		"no key":              testwheel.New("a", "1").DistInfo("entry_points.txt", "[console_scripts]\n= m:f\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
