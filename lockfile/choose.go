@@ -32,7 +32,11 @@ func chooseWheels(nodes []*node, target tag.Target) ([]Selected, error) {
 		}
 		s := &selected[i]
 		s.Package, s.Wheel = n.pkg, &n.pkg.Wheels[best]
-		if err := s.locate(); err != nil {
+		err := s.locate()
+		if err == nil && s.Wheel.Filename.NormalizedName() != n.pkg.Name {
+			err = fmt.Errorf("its wheel %q is another package's", s.Wheel.Filename)
+		}
+		if err != nil {
 			sources = append(sources, fmt.Sprintf("  %s: %v%s", n.pkg.describe(), err, n.because()))
 		}
 	}

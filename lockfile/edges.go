@@ -26,14 +26,14 @@ func (l *Lock) target(name string, d *dependencyWire) (*Package, error) {
 		return nil, errors.New("there is no such package in the lock")
 	}
 	unambiguous := len(candidates) == 1
-	if unambiguous && d.Source == nil && d.Version == "" {
+	if unambiguous && d.Source == nil && d.Version == nil {
 		return candidates[0], nil
 	}
 	var source Source
 	var err error
 	switch {
 	case d.Source != nil:
-		if source, err = d.Source.source(); err != nil {
+		if source, err = d.Source.locked(); err != nil {
 			return nil, err
 		}
 	case unambiguous:
@@ -43,8 +43,8 @@ func (l *Lock) target(name string, d *dependencyWire) (*Package, error) {
 	}
 	var version pep440.Version
 	switch {
-	case d.Version != "":
-		if version, err = pep440.Parse(d.Version); err != nil {
+	case d.Version != nil:
+		if version, err = pep440.Parse(*d.Version); err != nil {
 			return nil, err
 		}
 	case unambiguous:

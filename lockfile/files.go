@@ -56,9 +56,9 @@ func (p *parser) wheel(w *fileWire, pkg *Package, wheel *Wheel, in path, i int) 
 		fail("hash", err)
 	}
 	switch required, forbidden := pkg.Source.hashRule(); {
-	case required && w.Hash == "":
+	case required && w.Hash == nil:
 		fail("", fmt.Errorf("wheel %q has no hash: one from %s needs one", name, pkg.Source))
-	case forbidden && w.Hash != "":
+	case forbidden && w.Hash != nil:
 		fail("hash", fmt.Errorf("wheel %q has a hash: one from %s can't have one", name, pkg.Source))
 	}
 }
@@ -79,10 +79,10 @@ func (p *parser) sdist(w *fileWire, pkg *Package, in path) *Sdist {
 }
 
 func fileHash(w *fileWire) (Hash, error) {
-	if w.Hash == "" {
+	if w.Hash == nil {
 		return Hash{}, nil
 	}
-	return ParseHash(w.Hash)
+	return ParseHash(*w.Hash)
 }
 
 func fileSize(w *fileWire) int64 {

@@ -40,7 +40,18 @@ func (l *Lock) goal(r Request) (goal, error) {
 			names = append(names, name)
 		}
 	}
+	var problems problemsOfRoots
 	root := l.root()
+	if r.Project != "" {
+		// That a project is there at all uv wants whatever is asked for.
+		named := l.rootNamed(pep508.NormalizeName(r.Project), &problems)
+		if named == nil {
+			return goal{}, problems.err()
+		}
+		if !r.AllPackages {
+			root = named
+		}
+	}
 	var at goal
 	switch {
 	case r.AllPackages && len(names) > 0:
@@ -54,7 +65,6 @@ func (l *Lock) goal(r Request) (goal, error) {
 		at.workspace = true
 		names = l.Manifest.Members
 	}
-	var problems problemsOfRoots
 	for _, name := range names {
 		if p := l.rootNamed(name, &problems); p != nil {
 			at.roots = append(at.roots, p)

@@ -63,6 +63,9 @@ func (p *parser) lock(w *lockWire) *Lock {
 		for j := range set {
 			items[j] = p.conflict(set[j], root.at("conflicts", i, j))
 		}
+		if len(items) < 2 {
+			p.problems.add(root.at("conflicts", i), "a conflict has %d, want at least two", len(items))
+		}
 		lock.Conflicts = append(lock.Conflicts, items)
 	}
 	lock.Options = p.options(&w.Options, root.at("options"))
@@ -99,7 +102,7 @@ func (p *parser) packages(lock *Lock, w *lockWire) {
 
 func (p *parser) pkg(w *packageWire, pkg *Package, in path) {
 	pkg.Name = p.name(w.Name, in, "name")
-	source, err := w.Source.source()
+	source, err := w.Source.locked()
 	if err != nil {
 		p.problems.add(in.at("source"), "package %q: %w", pkg.Name, err)
 	}
@@ -108,8 +111,8 @@ func (p *parser) pkg(w *packageWire, pkg *Package, in path) {
 		p.problems.add(in.at("source"), "package %q: its source, %s, does not end in # and a commit of 40 hexadecimal digits", pkg.Name, source)
 	}
 	switch {
-	case w.Version != "":
-		if pkg.Version, err = pep440.Parse(w.Version); err != nil {
+	case w.Version != nil:
+		if pkg.Version, err = pep440.Parse(*w.Version); err != nil {
 			p.problems.add(in.at("version"), "package %q: %w", pkg.Name, err)
 		}
 	case !source.IsTree():

@@ -17,8 +17,11 @@ import (
 
 // Request says what to select: uv's flags, already read from wherever they came. Names need not be normalised.
 type Request struct {
+	// Project is the name of the project in the lock's directory, as its pyproject.toml has it. Empty means the one that the
+	// lock has there, if any.
+	Project string
 	// Packages are the projects or workspace members to select for, AllPackages means every member. With neither it is
-	// the project at the lock's root, or, where the root is no project, every member.
+	// the project in the lock's directory, or, where that has none, every member.
 	Packages    []string
 	AllPackages bool
 

@@ -68,7 +68,7 @@ type requirementWire struct {
 
 type packageWire struct {
 	Name                 string                      `toml:"name"`
-	Version              string                      `toml:"version"`
+	Version              *string                     `toml:"version"`
 	Source               sourceWire                  `toml:"source"`
 	ResolutionMarkers    []string                    `toml:"resolution-markers"`
 	Dependencies         []dependencyWire            `toml:"dependencies"`
@@ -89,7 +89,7 @@ type metadataWire struct {
 
 type dependencyWire struct {
 	Name    string      `toml:"name"`
-	Version string      `toml:"version"`
+	Version *string     `toml:"version"`
 	Source  *sourceWire `toml:"source"`
 	Extras  []string    `toml:"extra"`
 	Marker  string      `toml:"marker"`
@@ -99,6 +99,6 @@ type fileWire struct {
 	URL      *string `toml:"url"`
 	Path     *string `toml:"path"`
 	Filename *string `toml:"filename"`
-	Hash     string  `toml:"hash"`
+	Hash     *string `toml:"hash"`
 	Size     *uint64 `toml:"size"`
 }

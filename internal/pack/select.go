@@ -24,6 +24,7 @@ func (p *Project) choose(s Selection, target tag.Target) (*lockfile.Selection, e
 	if request.DefaultGroups, err = p.defaultGroups(s); err != nil {
 		return nil, err
 	}
+	request.Project = p.Manifest.Name
 	request.GroupPython = p.Manifest.UV.GroupPython
 	if p.Manifest.Name == "" {
 		request.RootGroups = slices.Sorted(maps.Keys(p.Manifest.DependencyGroups))

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,11 +22,11 @@ import (
 // Decode decodes a document into v. Keys that v lacks are ignored. An error starts with the file's name, line and
 // column; see Explain.
 func Decode(data []byte, filename string, v any) error {
-	err := toml.Unmarshal(Text(data), v)
-	if err == nil {
-		return nil
+	data = Text(data)
+	if err := toml.Unmarshal(data, v); err != nil {
+		return Explain(err, filename)
 	}
-	return Explain(err, filename)
+	return misplacedTable(data, filename, reflect.TypeOf(v))
 }
 
 // Text is a document without the byte order mark that some editors put before it, and that uv reads over (toml_edit skips it).

@@ -127,6 +127,34 @@ func TestDecodeWrongTypes(t *testing.T) {
 	}
 }
 
+// A table is no array, and what only looks like a header is no table.
+func TestDecodeMisplacedTables(t *testing.T) {
+	var v struct {
+		Words   []string            `toml:"words"`
+		Items   []struct{ X int }   `toml:"items"`
+		Lists   map[string][]string `toml:"lists"`
+		Project *struct {
+			Parts *[]struct{ Y []int } `toml:"parts"`
+			Text  string               `toml:"text"`
+			Rows  [][]string           `toml:"rows"`
+		} `toml:"project"`
+	}
+	for text, want := range map[string]string{
+		"\n[items]\nx = 1":                               `f.toml:2:2: in "items": want an array, got a table`,
+		"[project]\n  [ project . \"parts\" ]":           `f.toml:2:5: in "project.parts": want an array, got a table`,
+		"[project]\ntext = '''\n[items]\n'''\n[items]":   `f.toml:5:2: in "items": want an array, got a table`,
+		"[project]\ntext = '''\n[items]\n'''":            "",
+		"[project]\nrows = [\n[\"words\"]\n]":            "",
+		"[[items]]\nx = 1\n[[items]]\n[lists]\na = ['']": "",
+		"[items.below]\n[future]\n[project.future]":      "",
+	} {
+		err := tomlpos.Decode([]byte(text), "f.toml", &v)
+		if err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
 // FuzzIndex wants every place to be a line of the document, also of one that is no TOML.
 func FuzzIndex(f *testing.F) {
 	f.Add([]byte(document), "array", "name", 1)
