@@ -174,7 +174,7 @@ var deliberate = []struct{ why, vpk, uv string }{
 func TestMutatedLocksLikeUV(t *testing.T) {
 	uv := newOracle(t)
 	server := newSuiteServer(t)
-	count := 60
+	count := 40
 	if peer.InFull() {
 		count = 1000
 	}

@@ -107,9 +107,6 @@ func (p *parser) pkg(w *packageWire, pkg *Package, in path) {
 		p.problems.add(in.at("source"), "package %q: %w", pkg.Name, err)
 	}
 	pkg.Source = source
-	if source.Kind == Git && err == nil && !isCommit(source.Commit()) {
-		p.problems.add(in.at("source"), "package %q: its source, %s, does not end in # and a commit of 40 hexadecimal digits", pkg.Name, source)
-	}
 	switch {
 	case w.Version != nil:
 		if pkg.Version, err = pep440.Parse(*w.Version); err != nil {

@@ -117,19 +117,17 @@ func (w sourceWire) source() (Source, error) {
 	return Source{}, errNoSource
 }
 
-// locked reads the source of a package in the lock: one of git has a commit.
+// locked reads the source of a package of the lock: one of git is a URL with a commit. Neither message shows a password.
 func (w sourceWire) locked() (Source, error) {
 	source, err := w.source()
 	if err != nil || source.Kind != Git {
 		return source, err
 	}
-	// The address may hold a password: it is not shown.
 	if u, err := url.Parse(source.Location); err != nil || u.Scheme == "" {
 		return source, errors.New("its source is git, and the address of that is no URL")
 	}
-	const digits = 40
-	if commit := source.Commit(); len(commit) != digits || strings.Trim(commit, "0123456789abcdefABCDEF") != "" {
-		return source, fmt.Errorf("its source is git, and the address of that ends with no commit: want # and %d hexadecimal digits", digits)
+	if !isCommit(source.Commit()) {
+		return source, fmt.Errorf("its source, %s, does not end in # and a commit of 40 hexadecimal digits", source)
 	}
 	return source, nil
 }
