@@ -33,6 +33,7 @@ type scenario struct {
 
 type selectCase struct {
 	target tag.Target
+	member string // the directory of the member that is stood in, "" for the root's
 	flags  []string
 	want   string // "name version, …" or "error KIND"
 }
@@ -170,7 +171,11 @@ func packageList(s *lockfile.Selection) []string {
 func fileVersions(s *lockfile.Selection) []string {
 	list := []string{}
 	for _, p := range s.Packages {
-		list = append(list, p.Package.Name+" "+p.Wheel.Filename.Version)
+		version := p.Package.Version.String()
+		if p.Wheel != nil {
+			version = p.Wheel.Filename.Version
+		}
+		list = append(list, strings.TrimSpace(p.Package.Name+" "+version))
 	}
 	return list
 }

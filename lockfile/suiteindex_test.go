@@ -1,9 +1,12 @@
 package lockfile_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -27,7 +30,7 @@ type suiteWheel struct {
 	data                           []byte
 }
 
-// suiteWheels reads lines of "NAME VERSION [[BUILD@]TAGS...] [| HEADER]...".
+// suiteWheels reads lines of "NAME VERSION [[BUILD@]TAGS...] [| HEADER]...". "sdist" in place of tags is a source distribution.
 func suiteWheels(t *testing.T, text string) []suiteWheel {
 	t.Helper()
 	var wheels []suiteWheel
@@ -45,6 +48,10 @@ func suiteWheels(t *testing.T, text string) []suiteWheel {
 			tags = []string{"py3-none-any"}
 		}
 		for _, tag := range tags {
+			if tag == "sdist" {
+				wheels = append(wheels, suiteSdist(t, words[0], words[1], parts[1:]))
+				continue
+			}
 			b := testwheel.New(words[0], words[1])
 			if build, rest, ok := strings.Cut(tag, "@"); ok {
 				b.Build(build)
@@ -63,6 +70,32 @@ func suiteWheels(t *testing.T, text string) []suiteWheel {
 		}
 	}
 	return wheels
+}
+
+// suiteSdist makes a source distribution whose metadata is static: uv locks it without building it.
+func suiteSdist(t *testing.T, name, version string, headers []string) suiteWheel {
+	t.Helper()
+	stem := strings.ReplaceAll(pep508.NormalizeName(name), "-", "_") + "-" + version
+	w := suiteWheel{name: pep508.NormalizeName(name), filename: stem + ".tar.gz"}
+	var file bytes.Buffer
+	zipped := gzip.NewWriter(&file)
+	archive := tar.NewWriter(zipped)
+	info := fmt.Sprintf("Metadata-Version: 2.2\nName: %s\nVersion: %s\n%s\n", name, version, strings.Join(append(headers, ""), "\n"))
+	project := "[build-system]\nrequires = [\"no-such-backend\"]\nbuild-backend = \"no_such_backend\"\n"
+	for _, f := range []struct{ name, text string }{{"PKG-INFO", info}, {"pyproject.toml", project}} {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: stem + "/" + f.name, Mode: 0o644, Size: int64(len(f.text))}
+		if err := archive.WriteHeader(header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write([]byte(f.text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(archive.Close(), zipped.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w.data = file.Bytes()
+	return w
 }
 
 // suiteServer serves indexes of PEP 691 (/PROJECT/INDEX/NAME/), flat pages and plain files, on loopback.
