@@ -1,6 +1,7 @@
 package pyc
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -12,157 +13,242 @@ import (
 	"path"
 
 	"vpk/internal/cas"
+	"vpk/pyc/marshal"
 	"vpk/venv/tree"
 )
 
 var (
-	// bytecodeKind: the bytecode files of a part, one after the other, by SHA-256.
-	bytecodeKind = cas.Kind{Name: "bytecode", Version: 2}
+	// bytecodeKind: the canonical code of a part's modules, without their files' names, one after the other, by SHA-256.
+	bytecodeKind = cas.Kind{Name: "bytecode", Version: 3}
 	// indexKind: what is where in such a file, by the key of the bytecode.
-	indexKind = cas.Kind{Name: "bytecode-index", Version: 2}
+	indexKind = cas.Kind{Name: "bytecode-index", Version: 3}
 )
 
-// index describes a file of bytecode: which piece of it is the bytecode file at which path.
+// index describes a file of code: which piece of it is that of which module.
 type index struct {
 	SHA256   tree.Digest // of the whole file
-	Pieces   []piece     // in the order of their modules
-	Failures []Failure   // in the order of their modules
-
-	entries []tree.Entry
+	Pieces   []piece     // in the order of their modules, and of the file, of which they are all
+	Failures []Failure   // in the order of their modules, with their paths below the root
 }
 
 type piece struct {
-	Path   string
+	Path   string // of the module below the root
 	Offset int64
 	Length int64
-	SHA256 tree.Digest
+	Gap    marshal.Gap
+	Source [8]byte // hash of the source, for the header
 }
 
-// content is a piece of a file in the cache. It opens the file by name each time: a build may hold very many.
+// bytecode is the bytecode of a part at its place in the image.
+type bytecode struct {
+	index
+	interpreter Interpreter
+	format      *marshal.Format
+	root        string
+	mode        Invalidation
+	file        string // the file in the cache that has the code, if that is cached
+	entries     []tree.Entry
+}
+
+// place is where a path below the root is in the image.
+func (b *bytecode) place(below string) string { return path.Join(b.root, below) }
+
+// failures are the modules without bytecode.
+func (b *bytecode) failures() []Failure {
+	var failures []Failure
+	for _, f := range b.Failures {
+		failures = append(failures, Failure{Path: b.place(f.Path), Reason: f.Reason})
+	}
+	return failures
+}
+
+// head is what comes before the code of a piece: 16 bytes (PEP 552).
+func (b *bytecode) head(p piece) []byte {
+	head := make([]byte, 0, 16)
+	head = append(head, b.interpreter.Magic...)
+	head = binary.LittleEndian.AppendUint32(head, uint32(b.mode))
+	return append(head, p.Source[:]...)
+}
+
+// name is what belongs in the gap of a piece.
+func (b *bytecode) name(p piece) []byte {
+	return b.format.FileName("/"+b.place(p.Path), p.Gap.Shared)
+}
+
+// parts are the pieces of a bytecode file, given the code of p.
+func (b *bytecode) parts(p piece, code []byte) [4][]byte {
+	return [4][]byte{b.head(p), code[:p.Gap.At], b.name(p), code[p.Gap.At:]}
+}
+
+// add makes an entry of a piece, given its code.
+func (b *bytecode) add(p piece, code []byte) {
+	entry := tree.Entry{Path: b.place(Cached(p.Path, b.interpreter.CacheTag)), Kind: tree.File, Mode: 0o644}
+	parts := b.parts(p, code)
+	if b.file == "" {
+		entry.Content = tree.Bytes(bytes.Join(parts[:], nil))
+	} else {
+		c := content{piece: p, of: b}
+		sum := sha256.New()
+		for _, part := range parts {
+			sum.Write(part)
+			c.size += int64(len(part))
+		}
+		sum.Sum(c.digest[:0])
+		entry.Content = c
+	}
+	b.entries = append(b.entries, entry)
+}
+
+// content is a bytecode file whose code is in the cache. It opens the file there by name each time: a build may hold very many.
 type content struct {
 	piece
-	file string
+	of     *bytecode
+	digest tree.Digest
+	size   int64
 }
 
-func (c content) Digest() tree.Digest { return c.SHA256 }
-func (c content) Size() int64         { return c.Length }
+func (c content) Digest() tree.Digest { return c.digest }
+func (c content) Size() int64         { return c.size }
 
 func (c content) Open() (io.ReadCloser, error) {
-	f, err := os.Open(c.file)
+	f, err := os.Open(c.of.file)
 	if err != nil {
 		return nil, err
 	}
+	gap := int64(c.Gap.At)
 	return struct {
 		io.Reader
 		io.Closer
-	}{io.NewSectionReader(f, c.Offset, c.Length), f}, nil
+	}{io.MultiReader(
+		bytes.NewReader(c.of.head(c.piece)), io.NewSectionReader(f, c.Offset, gap),
+		bytes.NewReader(c.of.name(c.piece)), io.NewSectionReader(f, c.Offset+gap, c.Length-gap),
+	), f}, nil
 }
 
-// load finds bytecode made before; nil when there is none, also when it was damaged.
-func (c *Compiler) load(key string) (*index, error) {
+// load finds code made before and reports whether there was some. What is damaged is not there.
+func (c *Compiler) load(b *bytecode, key string) (bool, error) {
 	if key == "" {
-		return nil, nil
+		return false, nil
 	}
 	data, err := c.cache.Record(indexKind, key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return false, nil
 	} else if err != nil {
-		return nil, err
+		return false, err
 	}
 	var ix index
 	if err := json.Unmarshal(data, &ix); err != nil {
-		return nil, nil // made by another program; it will be written anew
+		return false, nil // made by another program; it will be written anew
 	}
 	f, err := c.cache.OpenFile(bytecodeKind, ix.SHA256.String())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return false, nil
 	} else if err != nil {
-		return nil, err
+		return false, err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("read cached bytecode: %w", err)
+	b.index = ix
+	if b.file, err = c.cache.Path(bytecodeKind, ix.SHA256.String()); err == nil {
+		err = b.read(f)
 	}
-	if tree.Digest(h.Sum(nil)) != ix.SHA256 {
-		return nil, nil
+	if err := errors.Join(err, f.Close()); err != nil && !errors.Is(err, errDamaged) {
+		return false, fmt.Errorf("read cached bytecode: %w", err)
+	} else if err != nil {
+		b.index, b.file, b.entries = index{}, "", nil
+		return false, nil
 	}
-	return &ix, c.open(&ix)
+	tree.Sort(b.entries)
+	return true, nil
 }
 
-func (c *Compiler) open(ix *index) error {
-	file, err := c.cache.Path(bytecodeKind, ix.SHA256.String())
-	if err != nil {
+var errDamaged = errors.New("the file is damaged")
+
+// read makes the entries from a file of code, and proves the file in the same pass.
+func (b *bytecode) read(f io.Reader) error {
+	sum := sha256.New()
+	var code []byte
+	offset := int64(0)
+	for _, p := range b.Pieces {
+		if p.Offset != offset || p.Length < 0 || p.Length > maxAnswer || p.Gap.At < 0 || int64(p.Gap.At) > p.Length {
+			return errDamaged
+		}
+		if int64(cap(code)) < p.Length {
+			code = make([]byte, p.Length)
+		}
+		code = code[:p.Length]
+		if _, err := io.ReadFull(f, code); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return errDamaged
+		} else if err != nil {
+			return err
+		}
+		offset += p.Length
+		sum.Write(code)
+		b.add(p, code)
+	}
+	if n, err := io.Copy(sum, f); err != nil {
 		return err
+	} else if n > 0 || tree.Digest(sum.Sum(nil)) != b.SHA256 {
+		return errDamaged
 	}
-	for _, p := range ix.Pieces {
-		ix.entries = append(ix.entries, tree.Entry{Path: p.Path, Kind: tree.File, Mode: 0o644, Content: content{p, file}})
-	}
-	tree.Sort(ix.entries)
 	return nil
 }
 
 // maxName is the longest name of a file that Linux's file systems take. The interpreter writes no bytecode with a longer one either.
 const maxName = 255
 
-// store turns answers into bytecode files. With a key they live in the cache, without one in memory.
-func (c *Compiler) store(key string, interpreter Interpreter, mode Invalidation, modules []tree.Entry, answers []answer) (*index, error) {
-	var ix index
-	var whole io.Writer = io.Discard
-	var file *cas.Writer
-	sum := sha256.New()
-	if key != "" {
-		var err error
-		if file, err = c.cache.Create(bytecodeKind); err != nil {
-			return nil, err
-		}
-		defer func() { _ = file.Close() }()
-		whole = io.MultiWriter(file, sum)
-	}
-	offset := int64(0)
+// store turns answers into bytecode files. With a key the code lives in the cache, without one in memory.
+func (c *Compiler) store(b *bytecode, key string, modules []tree.Entry, answers []answer) error {
+	var codes [][]byte
 	for i, a := range answers {
 		module := modules[i].Path
-		to := Cached(module, interpreter.CacheTag)
-		if len(path.Base(to)) > maxName {
+		if len(path.Base(Cached(module, b.interpreter.CacheTag))) > maxName {
 			a = answer{reason: fmt.Sprintf("the name of its bytecode would have more than %d bytes", maxName)}
 		}
 		if a.code == nil {
-			ix.Failures = append(ix.Failures, Failure{Path: module, Reason: a.reason})
+			b.Failures = append(b.Failures, Failure{Path: module, Reason: a.reason})
 			continue
 		}
-		data := append(header(interpreter.Magic, mode, a.hash), a.code...)
-		p := piece{Path: to, Offset: offset, Length: int64(len(data)), SHA256: sha256.Sum256(data)}
-		if _, err := whole.Write(data); err != nil {
-			return nil, fmt.Errorf("write bytecode: %w", err)
+		p := piece{Path: module, Length: int64(len(a.code)), Gap: a.gap, Source: a.hash}
+		if n := len(b.Pieces); n > 0 {
+			p.Offset = b.Pieces[n-1].Offset + b.Pieces[n-1].Length
 		}
-		offset += p.Length
-		ix.Pieces = append(ix.Pieces, p)
-		if key == "" {
-			ix.entries = append(ix.entries, tree.Entry{Path: p.Path, Kind: tree.File, Mode: 0o644, Content: tree.Bytes(data)})
+		b.Pieces, codes = append(b.Pieces, p), append(codes, a.code)
+	}
+	if key != "" {
+		if err := c.save(b, key, codes); err != nil {
+			return err
 		}
 	}
-	if key == "" {
-		tree.Sort(ix.entries)
-		return &ix, nil
+	for i, p := range b.Pieces {
+		b.add(p, codes[i])
 	}
-	ix.SHA256 = tree.Digest(sum.Sum(nil))
-	if err := file.Commit(ix.SHA256.String()); err != nil {
-		return nil, err
-	}
-	data, err := json.Marshal(ix)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.cache.PutRecord(indexKind, key, data); err != nil {
-		return nil, err
-	}
-	return &ix, c.open(&ix)
+	tree.Sort(b.entries)
+	return nil
 }
 
-// header is the 16 bytes before the code: PEP 552.
-func header(magic []byte, mode Invalidation, hash [8]byte) []byte {
-	h := make([]byte, 0, 16)
-	h = append(h, magic...)
-	h = binary.LittleEndian.AppendUint32(h, uint32(mode))
-	return append(h, hash[:]...)
+// save puts code into the cache.
+func (c *Compiler) save(b *bytecode, key string, codes [][]byte) error {
+	file, err := c.cache.Create(bytecodeKind)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	for _, code := range codes {
+		sum.Write(code)
+		if _, err := file.Write(code); err != nil {
+			return fmt.Errorf("write bytecode: %w", err)
+		}
+	}
+	sum.Sum(b.SHA256[:0])
+	if err := file.Commit(b.SHA256.String()); err != nil {
+		return err
+	}
+	if b.file, err = c.cache.Path(bytecodeKind, b.SHA256.String()); err != nil {
+		return err
+	}
+	data, err := json.Marshal(b.index)
+	if err != nil {
+		return err
+	}
+	return c.cache.PutRecord(indexKind, key, data)
 }

@@ -10,14 +10,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vpk/internal/cas"
+	"vpk/internal/fault"
+	"vpk/pyc/marshal"
 	"vpk/venv/tree"
 )
 
-// SliceSize is the number of modules that are compiled in one child. It is part of FormatVersion.
+// SliceSize is the number of modules that are compiled in one child.
 const SliceSize = 32
 
 // FormatVersion rises when the same module may get other bytes than before.
-const FormatVersion = 3
+const FormatVersion = 4
 
 // Invalidation is how the interpreter decides whether bytecode is still good for its source (PEP 552).
 type Invalidation uint32
@@ -32,6 +34,17 @@ const (
 type Failure struct {
 	Path   string // of the module in the image
 	Reason string // what the compiler said
+}
+
+// Source is what to compile, and how.
+type Source struct {
+	// Part has the modules: every file whose name ends in .py and that is not itself in a __pycache__. Their paths become
+	// the file names in tracebacks: "/" + path.
+	Part tree.Part
+	// Root is the directory that all modules are below, such as "app/.venv"; empty: the root of the tree. Bytecode in the
+	// cache serves every root.
+	Root string
+	Mode Invalidation
 }
 
 // Result is the bytecode of one part.
@@ -73,16 +86,14 @@ func (c *Compiler) Close() error { return c.pool.close() }
 // Interpreter says who compiles: from memory of the same root, or else by starting a worker.
 func (c *Compiler) Interpreter(ctx context.Context) (Interpreter, error) { return c.pool.identify(ctx) }
 
-// Compile makes the bytecode of every module of a part: every file whose name ends in .py and that is not itself in a
-// __pycache__. Entries' paths become the file names in tracebacks: "/" + path.
-func (c *Compiler) Compile(ctx context.Context, part tree.Part, mode Invalidation) (Result, error) {
-	var modules []tree.Entry
-	for _, e := range part.Entries {
-		if e.Kind == tree.File && strings.HasSuffix(e.Path, ".py") && path.Base(path.Dir(e.Path)) != "__pycache__" {
-			modules = append(modules, e)
-		}
-	}
+// Compile makes the bytecode of every module of a part.
+func (c *Compiler) Compile(ctx context.Context, src Source) (Result, error) {
+	part := src.Part
 	result := Result{Part: tree.Part{Name: part.Name + "/bytecode"}}
+	modules, err := src.modules()
+	if err != nil {
+		return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
+	}
 	if len(modules) == 0 {
 		return result, nil
 	}
@@ -90,39 +101,84 @@ func (c *Compiler) Compile(ctx context.Context, part tree.Part, mode Invalidatio
 	if err != nil {
 		return Result{}, err
 	}
+	format, err := interpreter.format()
+	if err != nil {
+		return Result{}, err
+	}
 	result.Interpreter = interpreter
+	b := &bytecode{interpreter: interpreter, format: format, root: src.Root, mode: src.Mode}
 	key := ""
 	if part.Key != "" {
-		key = cas.Key("bytecode", fmt.Sprint(FormatVersion), part.Key, interpreter.ID(), fmt.Sprint(mode))
-		result.Part.Key = key
+		key = cacheKey(interpreter, modules)
+		result.Part.Key = cas.Key("bytecode part", key, src.Root, fmt.Sprint(src.Mode))
 	}
-	compiled, err := c.load(key)
+	made, err := c.load(b, key)
 	if err != nil {
 		return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 	}
-	result.Cached = compiled != nil
-	if compiled == nil {
-		answers, err := c.compileAll(ctx, modules)
+	result.Cached = made
+	if !made {
+		answers, err := c.compileAll(ctx, format, src.Root, modules)
 		if err != nil {
 			return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 		}
-		if compiled, err = c.store(key, interpreter, mode, modules, answers); err != nil {
+		if err = c.store(b, key, modules, answers); err != nil {
 			return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 		}
 	}
-	result.Failures = compiled.Failures
-	result.Part.Entries = compiled.entries
+	result.Failures = b.failures()
+	result.Part.Entries = b.entries
 	return result, nil
 }
 
+// modules are the modules of a part, with their paths below the root.
+func (s Source) modules() ([]tree.Entry, error) {
+	var modules []tree.Entry
+	for _, e := range s.Part.Entries {
+		if e.Kind != tree.File || !strings.HasSuffix(e.Path, ".py") || path.Base(path.Dir(e.Path)) == "__pycache__" {
+			continue
+		}
+		if s.Root != "" {
+			below, ok := strings.CutPrefix(e.Path, s.Root+"/")
+			if !ok {
+				return nil, fmt.Errorf("%q is not below %q", e.Path, s.Root)
+			}
+			e.Path = below
+		}
+		modules = append(modules, e)
+	}
+	return modules, nil
+}
+
+// cacheKey names the bytecode of modules: all that it depends on, which is neither where they are installed to nor what else
+// is installed with them.
+func cacheKey(interpreter Interpreter, modules []tree.Entry) string {
+	inputs := []string{"bytecode", fmt.Sprint(FormatVersion), interpreter.ID()}
+	for _, m := range modules {
+		inputs = append(inputs, m.Path, m.Content.Digest().String())
+	}
+	return cas.Key(inputs...)
+}
+
 // compileAll compiles modules in slices; answers are in the modules' order.
-func (c *Compiler) compileAll(ctx context.Context, modules []tree.Entry) ([]answer, error) {
+func (c *Compiler) compileAll(ctx context.Context, format *marshal.Format, root string, modules []tree.Entry) ([]answer, error) {
 	answers := make([]answer, len(modules))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.pool.size)
 	for start := 0; start < len(modules); start += SliceSize {
-		slice := modules[start:min(start+SliceSize, len(modules))]
-		g.Go(func() error { return c.pool.compile(ctx, slice, answers[start:start+len(slice)]) })
+		end := min(start+SliceSize, len(modules))
+		g.Go(func() error {
+			if err := c.pool.compile(ctx, slice{root: root, modules: modules[start:end], limit: c.pool.module}, answers[start:end]); err != nil {
+				return err
+			}
+			for i := start; i < end; i++ {
+				if err := answers[i].rewrite(format); err != nil {
+					return fault.New(fault.Sandbox, "leave the module out ([tool.vpk.bytecode] exclude), or all bytecode (--no-bytecode), and report it",
+						"read the bytecode of %q: %w", path.Join(root, modules[i].Path), err)
+				}
+			}
+			return nil
+		})
 	}
 	return answers, g.Wait()
 }

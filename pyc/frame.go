@@ -9,9 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"syscall"
+	"time"
 
+	"vpk/pyc/marshal"
 	"vpk/venv/tree"
 )
 
@@ -26,8 +29,17 @@ const (
 // answer is what became of one module.
 type answer struct {
 	hash   [8]byte // of the source, as PEP 552 wants it
-	code   []byte  // marshalled
-	reason string  // when there is no code
+	code   []byte  // marshalled; after rewrite in canonical form and without the file's name
+	gap    marshal.Gap
+	reason string // when there is no code
+}
+
+// rewrite brings the code into canonical form.
+func (a *answer) rewrite(format *marshal.Format) (err error) {
+	if a.code != nil {
+		a.code, a.gap, err = format.Canonical(nil, a.code)
+	}
+	return err
 }
 
 func readHello(r io.Reader) (Interpreter, error) {
@@ -66,21 +78,37 @@ func parseHello(data []byte) (Interpreter, error) {
 	return i, nil
 }
 
-func writeSlice(w io.Writer, modules []tree.Entry) error {
+// slice is what one child compiles.
+type slice struct {
+	root    string // which the modules are below
+	modules []tree.Entry
+	limit   time.Duration // for one module
+}
+
+func (s slice) part(from, to int) slice {
+	s.modules = s.modules[from:to]
+	return s
+}
+
+// place is where a module is in the image.
+func (s slice) place(i int) string { return path.Join(s.root, s.modules[i].Path) }
+
+func (s slice) write(w io.Writer) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	put := func(size int, n uint64) {
 		var buf [8]byte
 		binary.LittleEndian.PutUint64(buf[:], n)
 		_, _ = b.Write(buf[:size]) // bufio keeps the error for Flush
 	}
-	put(4, uint64(len(modules)))
-	for _, m := range modules {
+	put(4, uint64(len(s.modules)))
+	put(4, uint64(max(s.limit/time.Second, 1)))
+	for i, m := range s.modules {
 		name := "/" + m.Path
 		put(4, uint64(len(name)))
 		_, _ = b.WriteString(name)
 		put(8, uint64(m.Content.Size()))
 		if err := copyExactly(b, m.Content); err != nil {
-			return fmt.Errorf("read %q: %w", m.Path, err)
+			return fmt.Errorf("read %q: %w", s.place(i), err)
 		}
 	}
 	return b.Flush()
@@ -105,9 +133,10 @@ func readAnswers(r io.Reader, answers []answer) error {
 		_, err := parseAnswers(data, answers)
 		return err
 	case 'X':
-		status, answered, _ := bytes.Cut(data, []byte{'\n'})
+		said, answered, _ := bytes.Cut(data, []byte{'\n'})
 		n, _ := parseAnswers(answered, answers) // it ends early
-		return &deathError{at: min(n, len(answers)-1), reason: "the compiler died: " + waitStatus(string(status))}
+		status, reason := waitStatus(string(said))
+		return &deathError{at: min(n, len(answers)-1), signal: status, reason: "the compiler died: " + reason}
 	}
 	return fmt.Errorf("an answer of kind %q is unknown", head[0])
 }
@@ -159,17 +188,20 @@ func parseAnswers(data []byte, answers []answer) (n int, err error) {
 	return len(answers), nil
 }
 
-// waitStatus says in words what the decimal number of wait(2) means.
-func waitStatus(s string) string {
+// waitStatus is the signal, if any, and in words the whole of what the decimal number of wait(2) means.
+func waitStatus(s string) (syscall.Signal, string) {
 	var n uint32
 	if _, err := fmt.Sscan(s, &n); err != nil {
-		return "status " + s
+		return 0, "status " + s
 	}
 	status := syscall.WaitStatus(n)
-	if status.Signaled() {
-		return "signal " + status.Signal().String()
+	switch {
+	case status.Signaled() && status.Signal() == syscall.SIGALRM:
+		return syscall.SIGALRM, "it took too long"
+	case status.Signaled():
+		return status.Signal(), "signal " + status.Signal().String()
 	}
-	return fmt.Sprintf("exit status %d", status.ExitStatus())
+	return 0, fmt.Sprintf("exit status %d", status.ExitStatus())
 }
 
 func isPipe(err error) bool {

@@ -11,11 +11,13 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
-	"vpk/venv/tree"
+	"vpk/pyc/marshal"
+	"vpk/wheel/tag"
 )
 
 //go:embed worker.py
@@ -24,9 +26,11 @@ var workerSource string
 const (
 	// startLimit is how long an interpreter may take to say what it is.
 	startLimit = 2 * time.Minute
-	// sliceLimit is how long a worker may take over one slice. It is there against hanging for ever, and far beyond what a
+	// moduleLimit is how long a child may take over one module. It is there against hanging for ever, and far beyond what a
 	// loaded machine needs, since it ends the build; uv gives a module 60 s (UV_COMPILE_BYTECODE_TIMEOUT).
-	sliceLimit = 10 * time.Minute
+	moduleLimit = 5 * time.Minute
+	// sliceLimit is how long a worker may take over one slice, should its child not end by itself.
+	sliceLimit = 15 * time.Minute
 	// tries is how often a slice is given to a worker.
 	tries = 2
 )
@@ -56,6 +60,28 @@ type Interpreter struct {
 // ID names everything that bytecode depends on beside its source: the build of the interpreter.
 func (i Interpreter) ID() string { return i.CacheTag + " " + i.Version }
 
+// format is how it marshals code.
+func (i Interpreter) format() (*marshal.Format, error) {
+	format, ok := marshal.For(i.CacheTag)
+	if !ok {
+		return nil, unsupported(i.CacheTag)
+	}
+	return format, nil
+}
+
+// Supports reports whether bytecode of a CPython of this minor can be made: nil, or what to do instead.
+func Supports(python tag.Python) error {
+	cacheTag := fmt.Sprintf("cpython-%d%d", python.Major, python.Minor)
+	if _, ok := marshal.For(cacheTag); !ok {
+		return unsupported("CPython " + python.String())
+	}
+	return nil
+}
+
+func unsupported(what string) error {
+	return fault.New(fault.Sandbox, "leave bytecode out (--no-bytecode), or use another base image", "no bytecode can be made for %s: only for %s", what, marshal.Formats)
+}
+
 var interpreterKind = cas.Kind{Name: "interpreter", Version: 1}
 
 // pool holds the workers. A worker does one slice at a time.
@@ -66,6 +92,7 @@ type pool struct {
 	accept func(Interpreter) error
 	start  func() (*worker, error)
 	limit  time.Duration // of a slice
+	module time.Duration // of a module
 	slots  chan struct{} // one token for each worker that may exist
 
 	mu     sync.Mutex
@@ -75,7 +102,7 @@ type pool struct {
 }
 
 func newPool(ctx context.Context, cache *cas.Store, o Options) *pool {
-	p := &pool{cache: cache, root: o.Root, size: max(o.Workers, 1), accept: o.Accept, limit: sliceLimit}
+	p := &pool{cache: cache, root: o.Root, size: max(o.Workers, 1), accept: o.Accept, limit: sliceLimit, module: moduleLimit}
 	p.slots = make(chan struct{}, p.size)
 	p.start = func() (*worker, error) { return startWorker(ctx, o.Launch) }
 	return p
@@ -157,6 +184,9 @@ func (p *pool) learn(i Interpreter) error {
 			return err
 		}
 	}
+	if _, err := i.format(); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.known != nil {
@@ -202,29 +232,62 @@ func (p *pool) identify(ctx context.Context) (Interpreter, error) {
 }
 
 // compile compiles one slice into answers. A process that died or hung is not the answer to anything: the slice is given to
-// another one, and when that has no luck either, the build fails. What an image lacks must not depend on what else the
-// machine was doing.
-func (p *pool) compile(ctx context.Context, modules []tree.Entry, answers []answer) error {
-	for try := 1; ; try++ {
-		w, err := p.acquire(ctx)
-		if err != nil {
+// another one. Where that dies, too, the module is found at which it happened, by halving if need be: since bytecode is
+// canonical, modules may be compiled in any company. If it was the compiler itself that crashed, both times at that module
+// and of the same fault, that is what the module gets for an answer; else the build fails. What an image lacks must not depend
+// on what else the machine was doing.
+func (p *pool) compile(ctx context.Context, s slice, answers []answer) error {
+	for len(s.modules) > 0 {
+		first, err := p.attempt(ctx, s, answers)
+		if first == nil {
 			return err
 		}
-		err = w.compile(ctx, p.limit, modules, answers)
-		p.release(w, err == nil)
-		var died *deathError
+		died := first
+		for try := 1; try < tries && died != nil; try++ {
+			if died, err = p.attempt(ctx, s, answers); err != nil {
+				return err
+			}
+		}
 		switch {
-		case err == nil:
+		case died == nil:
 			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !errors.As(err, &died):
-			return err
-		case try == tries:
-			return fault.New(fault.Sandbox, "see whether the machine is short of memory or of time; bytecode can also be left out (--no-bytecode)",
-				"%s (tried %d times, at %s)", died, tries, died.place(modules))
+		case died.at < 0 && len(s.modules) > 1:
+			half := len(s.modules) / 2
+			if err := p.compile(ctx, s.part(0, half), answers[:half]); err != nil {
+				return err
+			}
+			s, answers = s.part(half, len(s.modules)), answers[half:]
+			continue
 		}
+		at := max(died.at, 0)
+		if !died.isCrash() || first.at != died.at || first.signal != died.signal {
+			return fault.New(fault.Sandbox, "see whether the machine is short of memory or of time; a module can be left out ([tool.vpk.bytecode] exclude), and so can all bytecode (--no-bytecode)",
+				"%s (tried %d times, at %q)", died, tries, s.place(at))
+		}
+		answers[at] = answer{reason: fmt.Sprintf("%s (tried %d times)", died, tries)}
+		s, answers = s.part(at+1, len(s.modules)), answers[at+1:]
 	}
+	return nil
+}
+
+// attempt gives a slice to a worker, once. A death is no error.
+func (p *pool) attempt(ctx context.Context, s slice, answers []answer) (*deathError, error) {
+	w, err := p.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = w.compile(ctx, p.limit, s, answers)
+	p.release(w, err == nil)
+	var died *deathError
+	switch {
+	case err == nil:
+		return nil, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.As(err, &died):
+		return died, nil
+	}
+	return nil, err
 }
 
 // worker is one interpreter at work.
@@ -270,27 +333,29 @@ func startWorker(ctx context.Context, launch Launcher) (*worker, error) {
 
 // deathError says that a worker or its child did not live to answer.
 type deathError struct {
-	at     int // the module, counted in its slice, that was being compiled; -1 where that is not known
+	at     int            // the module, counted in its slice, that was being compiled; -1 where that is not known
+	signal syscall.Signal // that ended the child; 0 where it was none, or not known
 	reason string
 }
 
 func (e *deathError) Error() string { return e.reason }
 
-// place names the module, or the slice, at which it happened.
-func (e *deathError) place(modules []tree.Entry) string {
-	if e.at >= 0 {
-		return fmt.Sprintf("%q", modules[e.at].Path)
+// isCrash reports whether the compiler ran into a fault of its own.
+func (e *deathError) isCrash() bool {
+	switch e.signal {
+	case syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGABRT:
+		return e.at >= 0
 	}
-	return fmt.Sprintf("one of %q to %q", modules[0].Path, modules[len(modules)-1].Path)
+	return false
 }
 
-func (w *worker) compile(ctx context.Context, limit time.Duration, modules []tree.Entry, answers []answer) error {
+func (w *worker) compile(ctx context.Context, limit time.Duration, s slice, answers []answer) error {
 	if err := w.setDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = w.setDeadline(time.Unix(1, 0)) })
 	defer stop()
-	err := writeSlice(w.in, modules)
+	err := s.write(w.in)
 	if err != nil && !isPipe(err) {
 		return err
 	}

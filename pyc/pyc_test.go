@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,12 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/peer"
 	"vpk/venv/tree"
+	"vpk/wheel/tag"
 )
 
 // start starts a program in a process group of its own, which ends with ctx as a sandbox does: children and all.
@@ -117,10 +120,10 @@ func TestBytecodeDependsOnNothingElse(t *testing.T) {
 		cache := openCache(t)
 		c := New(t.Context(), cache, Options{Launch: launcher(t, nil), Root: "root", Workers: workers})
 		// Something else first, in the same workers.
-		if _, err := c.Compile(t.Context(), partOf("", map[string]string{"other.py": "A = 'a'; q = {'q', 'z'}\n"}), UncheckedHash); err != nil {
+		if _, err := c.Compile(t.Context(), Source{Part: partOf("", map[string]string{"other.py": "A = 'a'; q = {'q', 'z'}\n"}), Mode: UncheckedHash}); err != nil {
 			t.Fatal(err)
 		}
-		result, err := c.Compile(t.Context(), part, UncheckedHash)
+		result, err := c.Compile(t.Context(), Source{Part: part, Mode: UncheckedHash})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,17 +152,31 @@ func TestBytecodeDependsOnNothingElse(t *testing.T) {
 	}
 }
 
-func TestInterpreterAcceptsTheFiles(t *testing.T) {
+// Interpreters of all minors run the worker and take what comes of it.
+func TestInterpretersAcceptTheFiles(t *testing.T) {
+	for _, minor := range peer.CPythons {
+		t.Run(minor, func(t *testing.T) { acceptsTheFiles(t, peer.CPython(t, minor)) })
+	}
+}
+
+func acceptsTheFiles(t *testing.T, python string) {
 	dir := t.TempDir()
 	sources := map[string]string{"pkg/__init__.py": "", "pkg/m.py": "WHERE = (lambda: 0).__code__.co_filename\n"}
-	c := compiler(t, openCache(t), 1, nil)
+	c := New(t.Context(), openCache(t), Options{Root: "root", Launch: func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
+		return start(ctx, python, args, env, stdin, stdout, stderr)
+	}})
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for _, mode := range []Invalidation{UncheckedHash, CheckedHash} {
 		part := partOf("", map[string]string{})
 		for name, text := range sources {
 			part.Entries = append(part.Entries, tree.Entry{Path: strings.TrimPrefix(dir, "/") + "/" + name, Kind: tree.File, Mode: 0o644, Content: tree.Bytes(text)})
 		}
 		tree.Sort(part.Entries)
-		result, err := c.Compile(t.Context(), part, mode)
+		result, err := c.Compile(t.Context(), Source{Part: part, Mode: mode})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +192,7 @@ func TestInterpreterAcceptsTheFiles(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "pkg/m.py"), []byte("WHERE = 'changed'\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(peer.Python(t), "-S", "-B", "-c", "import sys; sys.path[:0] = [sys.argv[1]]; import pkg.m; print(pkg.m.WHERE)", dir)
+		cmd := exec.Command(python, "-S", "-B", "-c", "import sys; sys.path[:0] = [sys.argv[1]]; import pkg.m; print(pkg.m.WHERE)", dir)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -194,7 +211,7 @@ func TestCacheServesAndHeals(t *testing.T) {
 	cache := openCache(t)
 	part := partOf("key", modules(4))
 	started := 0
-	first, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, UncheckedHash)
+	first, err := compiler(t, cache, 1, &started).Compile(t.Context(), Source{Part: part, Mode: UncheckedHash})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +220,7 @@ func TestCacheServesAndHeals(t *testing.T) {
 	}
 	want := snapshot(t, first.Part)
 
-	again, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, UncheckedHash)
+	again, err := compiler(t, cache, 1, &started).Compile(t.Context(), Source{Part: part, Mode: UncheckedHash})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +231,7 @@ func TestCacheServesAndHeals(t *testing.T) {
 		t.Error("second run differs from the first")
 	}
 
-	file := again.Part.Entries[0].Content.(content).file
+	file := again.Part.Entries[0].Content.(content).of.file
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -223,19 +240,92 @@ func TestCacheServesAndHeals(t *testing.T) {
 	if err := os.WriteFile(file, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	healed, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, UncheckedHash)
+	healed, err := compiler(t, cache, 1, &started).Compile(t.Context(), Source{Part: part, Mode: UncheckedHash})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if healed.Cached || fmt.Sprint(snapshot(t, healed.Part)) != fmt.Sprint(want) {
 		t.Error("damaged bytecode was used")
 	}
-	other, err := compiler(t, cache, 1, &started).Compile(t.Context(), part, CheckedHash)
+	other, err := compiler(t, cache, 1, &started).Compile(t.Context(), Source{Part: part, Mode: CheckedHash})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other.Cached || other.Part.Key == first.Part.Key {
-		t.Error("the header's kind is not part of the key")
+	if !other.Cached || other.Part.Key == first.Part.Key {
+		t.Errorf("another header: cached = %v, key %s, before %s", other.Cached, other.Part.Key, first.Part.Key)
+	}
+}
+
+// What is compiled for one place serves all others, with the names of files there.
+func TestCacheServesEveryRoot(t *testing.T) {
+	cache, started := openCache(t), 0
+	sources := modules(3)
+	sources["app/é.py"] = "def f(): return lambda: 0\n"
+	for i, root := range []string{"", "srv/venv", "tmp/" + strings.Repeat("long/", 60) + "é"} {
+		part := tree.Part{Name: "test", Key: "a key of " + root}
+		for name, text := range sources {
+			part.Entries = append(part.Entries, tree.Entry{Path: path.Join(root, name), Kind: tree.File, Mode: 0o644, Content: tree.Bytes(text)})
+		}
+		tree.Sort(part.Entries)
+		cached, err := compiler(t, cache, 1, &started).Compile(t.Context(), Source{Part: part, Root: root, Mode: UncheckedHash})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cached.Cached != (i > 0) || started != 1 {
+			t.Errorf("%q: cached = %v, started = %d", root, cached.Cached, started)
+		}
+		if len(cached.Failures) != 2 || cached.Failures[0].Path != path.Join(root, "app/broken.py") {
+			t.Errorf("%q: failures %v", root, cached.Failures)
+		}
+		part.Key = ""
+		uncached, err := compiler(t, cache, 1, nil).Compile(t.Context(), Source{Part: part, Root: root, Mode: UncheckedHash})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := snapshot(t, uncached.Part)
+		if diff := cmp.Diff(want, snapshot(t, cached.Part)); diff != "" {
+			t.Errorf("%q: from the cache differs (-want +got):\n%s", root, diff)
+		}
+		for _, e := range cached.Part.Entries {
+			files := peer.Output(t, loading(t, "import marshal, sys\ndef names(c): return {c.co_filename}.union(*(names(k) for k in c.co_consts if hasattr(k, 'co_code')))\n"+
+				"print(*names(marshal.loads(sys.stdin.buffer.read()[16:])), sep='|')", want[e.Path]))
+			module := strings.Replace(strings.Replace(e.Path, "__pycache__/", "", 1), "."+cached.Interpreter.CacheTag+".pyc", ".py", 1)
+			if strings.TrimSpace(files) != "/"+module {
+				t.Errorf("%s: files %q", e.Path, files)
+			}
+		}
+	}
+	if _, err := compiler(t, cache, 1, nil).Compile(t.Context(), Source{Part: partOf("", sources), Root: "ap", Mode: UncheckedHash}); err == nil {
+		t.Error("modules outside the root are compiled")
+	}
+}
+
+// loading is an interpreter that runs a script on an input.
+func loading(t *testing.T, script, input string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), peer.Python(t), "-c", script)
+	cmd.Env = append(os.Environ(), "PYTHONIOENCODING=utf-8")
+	cmd.Stdin = strings.NewReader(input)
+	return cmd
+}
+
+// A module's bytecode is the same in whatever company it is compiled.
+func TestBytecodeDependsOnNoSlice(t *testing.T) {
+	sources := modules(SliceSize + 3)
+	together, err := compiler(t, openCache(t), 2, nil).Compile(t.Context(), Source{Part: partOf("", sources), Mode: UncheckedHash})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, c := snapshot(t, together.Part), compiler(t, openCache(t), 2, nil)
+	for name, text := range sources {
+		alone, err := c.Compile(t.Context(), Source{Part: partOf("", map[string]string{name: text}), Mode: UncheckedHash})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, data := range snapshot(t, alone.Part) {
+			if want[file] != data {
+				t.Errorf("%s: alone it has other bytecode than with others", name)
+			}
+		}
 	}
 }
 
@@ -252,6 +342,23 @@ func TestRefusedInterpreterIsNotRemembered(t *testing.T) {
 	started := 0
 	if _, err := compiler(t, cache, 1, &started).Interpreter(t.Context()); err != nil || started != 1 {
 		t.Errorf("err = %v, started = %d", err, started)
+	}
+}
+
+func TestUnknownInterpreterIsRefused(t *testing.T) {
+	for _, cacheTag := range []string{"cpython-38", "cpython-313t", "pypy39"} {
+		fake := fmt.Sprintf("sys.implementation.cache_tag = %q", cacheTag)
+		c := New(t.Context(), openCache(t), Options{Launch: script(t, fake), Root: "root", Workers: 1})
+		_, err := c.Compile(t.Context(), Source{Part: partOf("", modules(1)), Mode: UncheckedHash})
+		if want := "no bytecode can be made for " + cacheTag + ": only for CPython 3.9 to 3.14"; err == nil || err.Error() != want || fault.KindOf(err) != fault.Sandbox {
+			t.Errorf("err = %v, want %q", err, want)
+		}
+		_ = c.Close() // what was killed says so
+	}
+	for minor, want := range map[int]bool{8: false, 9: true, 14: true, 15: false} {
+		if err := Supports(tag.Python{Major: 3, Minor: minor}); (err == nil) != want {
+			t.Errorf("CPython 3.%d: %v", minor, err)
+		}
 	}
 }
 
@@ -299,37 +406,59 @@ def compiled(path, source):
 func TestDeathFailsTheBuild(t *testing.T) {
 	sources := modules(2 * SliceSize)
 	sources["app/m003.py"] = "DIE = 1\n"
-	// Each says where it happened, as well as can be known.
-	want := map[string]string{
-		"child":  `the compiler died: signal segmentation fault (tried 2 times, at "app/m003.py")`,
-		"worker": `(tried 2 times, at one of "app/broken.py" to "app/m0`,
-		"hang":   `the compile worker did not answer in 2s (tried 2 times, at one of "app/broken.py" to`,
-		"memory": `the compiler died: exit status 1: there is no memory left`,
-	}
-	for how := range dying {
+	for how, want := range map[string]string{
+		"worker": "the compile worker died: ",
+		"hang":   "the compiler died: it took too long",
+		"memory": "the compiler died: exit status 1: there is no memory left",
+	} {
 		t.Run(how, func(t *testing.T) {
 			cache, file := openCache(t), filepath.Join(t.TempDir(), "always")
 			if err := os.WriteFile(file, nil, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			c := New(t.Context(), cache, Options{Launch: dies(t, how, file), Root: "root", Workers: 2})
-			c.pool.limit = 2 * time.Second
-			_, err := c.Compile(t.Context(), partOf("key", sources), UncheckedHash)
-			if err == nil || !strings.Contains(err.Error(), want[how]) || fault.KindOf(err) != fault.Sandbox {
-				t.Errorf("err = %v, want %q", err, want[how])
+			c.pool.module = time.Second
+			_, err := c.Compile(t.Context(), Source{Part: partOf("key", sources), Mode: UncheckedHash})
+			if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Sandbox || !strings.HasSuffix(err.Error(), `(tried 2 times, at "app/m003.py")`) {
+				t.Errorf("err = %v, want %q at the module", err, want)
 			}
 			_ = c.Close() // what was killed says so
-			if again, err := compiler(t, cache, 1, nil).Compile(t.Context(), partOf("key", sources), UncheckedHash); err != nil || again.Cached {
+			if again, err := compiler(t, cache, 1, nil).Compile(t.Context(), Source{Part: partOf("key", sources), Mode: UncheckedHash}); err != nil || again.Cached {
 				t.Errorf("cached = %v, err = %v", again.Cached, err)
 			}
 		})
 	}
 }
 
+// A module on which the compiler itself crashes, each time, has no bytecode, and all others have theirs.
+func TestCrashIsReported(t *testing.T) {
+	sources := modules(2 * SliceSize)
+	sources["app/m003.py"], sources["app/m005.py"] = "DIE = 1\n", "DIE = 2\n"
+	file := filepath.Join(t.TempDir(), "always")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := New(t.Context(), openCache(t), Options{Launch: dies(t, "child", file), Root: "root", Workers: 2})
+	result, err := c.Compile(t.Context(), Source{Part: partOf("key", sources), Mode: UncheckedHash})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reason := "the compiler died: signal segmentation fault (tried 2 times)"
+	want := []Failure{{"app/m003.py", reason}, {"app/m005.py", reason}}
+	got := slices.DeleteFunc(result.Failures, func(f Failure) bool { return f.Path == "app/broken.py" || f.Path == "app/nul.py" })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("failures (-want +got):\n%s", diff)
+	}
+	if n := len(result.Part.Entries); n != 2*SliceSize-2 {
+		t.Errorf("bytecode for %d modules", n)
+	}
+	_ = c.Close() // what was killed says so
+}
+
 func TestDeathIsTriedAgain(t *testing.T) {
 	sources := modules(2 * SliceSize)
 	sources["app/m003.py"] = "DIE = 1\n"
-	want, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), partOf("", sources), UncheckedHash)
+	want, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), Source{Part: partOf("", sources), Mode: UncheckedHash})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,8 +469,8 @@ func TestDeathIsTriedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := New(t.Context(), openCache(t), Options{Launch: dies(t, how, file), Root: "root", Workers: 2})
-			c.pool.limit = 2 * time.Second
-			result, err := c.Compile(t.Context(), partOf("", sources), UncheckedHash)
+			c.pool.module = time.Second
+			result, err := c.Compile(t.Context(), Source{Part: partOf("", sources), Mode: UncheckedHash})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -358,7 +487,7 @@ func TestDeathIsTriedAgain(t *testing.T) {
 // What nests too deeply for the parser is a MemoryError, too, and the module's own fault.
 func TestDeepNestingIsNoDeath(t *testing.T) {
 	c := compiler(t, openCache(t), 1, nil)
-	result, err := c.Compile(t.Context(), partOf("", map[string]string{"deep.py": "x = " + strings.Repeat("-", 100_000) + "1\n"}), UncheckedHash)
+	result, err := c.Compile(t.Context(), Source{Part: partOf("", map[string]string{"deep.py": "x = " + strings.Repeat("-", 100_000) + "1\n"}), Mode: UncheckedHash})
 	if err != nil || len(result.Failures) != 1 {
 		t.Errorf("failures = %v, err = %v", result.Failures, err)
 	}
@@ -372,7 +501,7 @@ func TestSourceEncodings(t *testing.T) {
 		"sjis.py":  "# coding: shift_jis\nX = '\x82\xa0'\n",
 		"none.py":  "# coding: no-such-coding\nX = 1\n",
 	}
-	result, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), partOf("", sources), UncheckedHash)
+	result, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), Source{Part: partOf("", sources), Mode: UncheckedHash})
 	if err != nil || len(result.Failures) != 1 || result.Failures[0].Path != "none.py" {
 		t.Errorf("failures = %v, err = %v", result.Failures, err)
 	}
@@ -381,7 +510,7 @@ func TestSourceEncodings(t *testing.T) {
 // A name that is short enough for a module can be too long for its bytecode, and no file system would take that image.
 func TestNameTooLongForBytecode(t *testing.T) {
 	fits, tooLong := strings.Repeat("a", maxName-len(".cpython-399.pyc")), strings.Repeat("b", maxName-len(".py"))
-	result, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), partOf("", map[string]string{fits + ".py": "", tooLong + ".py": ""}), UncheckedHash)
+	result, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), Source{Part: partOf("", map[string]string{fits + ".py": "", tooLong + ".py": ""}), Mode: UncheckedHash})
 	if err != nil || len(result.Failures) != 1 || result.Failures[0].Path != tooLong+".py" || len(result.Part.Entries) != 1 {
 		t.Errorf("failures = %v, bytecode for %d, err = %v", result.Failures, len(result.Part.Entries), err)
 	}
@@ -392,7 +521,7 @@ func TestChildHasNoPipeOfItsWorker(t *testing.T) {
 	probe := "real = compiled\ndef compiled(path, source):\n    for fd in (0, 1):\n        try:\n            posix.fstat(fd)\n" +
 		"        except OSError:\n            continue\n        posix.kill(posix.getpid(), 9)\n    return real(path, source)"
 	c := New(t.Context(), openCache(t), Options{Launch: script(t, probe), Root: "root", Workers: 1})
-	if _, err := c.Compile(t.Context(), partOf("", modules(2)), UncheckedHash); err != nil {
+	if _, err := c.Compile(t.Context(), Source{Part: partOf("", modules(2)), Mode: UncheckedHash}); err != nil {
 		t.Error(err)
 	}
 	if err := c.Close(); err != nil {
@@ -416,7 +545,7 @@ func TestCancelEndsWorkers(t *testing.T) {
 	c := New(ctx, openCache(t), Options{Launch: script(t, "import posix\ndef compiled(path, source):\n    posix.read(posix.pipe()[0], 1)"), Root: "root", Workers: 2})
 	done := make(chan error)
 	go func() {
-		_, err := c.Compile(ctx, partOf("key", modules(80)), UncheckedHash)
+		_, err := c.Compile(ctx, Source{Part: partOf("key", modules(80)), Mode: UncheckedHash})
 		done <- err
 	}()
 	if _, err := c.Interpreter(t.Context()); err != nil {
@@ -473,7 +602,7 @@ func BenchmarkCompile(b *testing.B) {
 	c := New(b.Context(), openCache(b), Options{Launch: launcher(b, nil), Root: "root", Workers: 2})
 	b.SetBytes(size)
 	for b.Loop() {
-		if _, err := c.Compile(b.Context(), part, UncheckedHash); err != nil {
+		if _, err := c.Compile(b.Context(), Source{Part: part, Mode: UncheckedHash}); err != nil {
 			b.Fatal(err)
 		}
 	}

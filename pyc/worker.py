@@ -3,15 +3,15 @@
 # alone, for sources that are not UTF-8. Little-endian frames:
 #
 #   hello  (out): u32 length, then cache tag, magic (4 bytes), hash randomisation (1 byte), sys.version: u32 length + bytes each
-#   slice  (in):  u32 modules, then for each u32 length + path, u64 length + source; no slice (end of input) ends the worker
+#   slice  (in):  u32 modules, u32 seconds that the child may take over one of them, then for each u32 length + path, u64 length + source; no slice (end of input) ends the worker
 #   answer (out): "K" u64 length, then for each module, in order:
 #                   "C" source hash (8 bytes), u64 length + marshalled code
 #                   "E" u32 length + what the compiler said
 #             or: "X" u64 length, then the wait status of the child that died, in decimal, a newline, and what it had answered
 import sys
 sys.path[:] = [place for place in sys.path if place.startswith("/")]  # not the working directory
-import _imp, gc, marshal, posix
-from _frozen_importlib_external import MAGIC_NUMBER, _RAW_MAGIC_NUMBER
+import _imp, _signal, gc, marshal, posix
+from _frozen_importlib_external import MAGIC_NUMBER
 
 
 def read(fd, size):
@@ -44,7 +44,7 @@ def framed(data, size):
 def compiled(path, source):
     try:
         code = compile(source, path.decode("utf-8", "surrogateescape"), "exec", dont_inherit=True)
-        return b"C" + _imp.source_hash(_RAW_MAGIC_NUMBER, source) + framed(marshal.dumps(code), 8)
+        return b"C" + _imp.source_hash(int.from_bytes(MAGIC_NUMBER, "little"), source) + framed(marshal.dumps(code), 8)
     except Exception as error:
         if isinstance(error, MemoryError):
             # So says the parser of what nests too deeply, and the allocator when there is no memory. That is no fault of
@@ -54,11 +54,12 @@ def compiled(path, source):
         return b"E" + framed(said.encode("utf-8", "backslashreplace"), 4)
 
 
-def child(modules, out):
+def child(modules, seconds, out):
     # The worker's own pipes are none of a compiler's business that foreign code might have taken over.
     posix.close(0)
     posix.close(1)
     for path, source in modules:
+        _signal.alarm(seconds)
         write(out, compiled(path, source))
 
 
@@ -71,7 +72,7 @@ def serve():
         head = read(0, 4)
         if not head:
             return
-        modules = []
+        modules, seconds = [], number(4)
         for _ in range(int.from_bytes(head, "little")):
             path = read(0, number(4))
             modules.append((path, read(0, number(8))))
@@ -81,7 +82,7 @@ def serve():
             status = 1
             try:
                 posix.close(source)
-                child(modules, sink)
+                child(modules, seconds, sink)
                 status = 0
             except MemoryError:
                 posix.write(2, b"there is no memory left")

@@ -19,11 +19,13 @@ import (
 	"vpk/layer/base"
 	"vpk/pyc"
 	"vpk/venv/tree"
+	"vpk/wheel/tag"
 )
 
 // compiler makes the bytecode of one environment's parts and keeps count. It may be used from any goroutine.
 type compiler struct {
 	pyc      *pyc.Compiler
+	place    string                 // of wheels: where the environment is in the image
 	mode     pyc.Invalidation       // of wheels
 	root     func() (string, error) // the base's unpacked root; of a compiler for a base
 	reporter progress.Reporter
@@ -32,10 +34,18 @@ type compiler struct {
 	done Bytecode
 }
 
-// newCompiler makes a compiler whose processes are started by launch, when they are needed.
-func newCompiler(ctx context.Context, s *Sources, mode pyc.Invalidation, o pyc.Options) *compiler {
+// supported refuses an interpreter for which no bytecode can be made where some is wanted, before anything is fetched.
+func (o Options) supported(python tag.Python) error {
+	if !o.Bytecode {
+		return nil
+	}
+	return pyc.Supports(python)
+}
+
+// newCompiler makes a compiler for the environment at prefix, whose processes are started by launch, when they are needed.
+func newCompiler(ctx context.Context, s *Sources, prefix string, mode pyc.Invalidation, o pyc.Options) *compiler {
 	o.Workers = runtime.GOMAXPROCS(0)
-	return &compiler{pyc: pyc.New(ctx, s.cache, o), mode: mode, reporter: s.reporter}
+	return &compiler{pyc: pyc.New(ctx, s.cache, o), place: strings.TrimPrefix(prefix, "/"), mode: mode, reporter: s.reporter}
 }
 
 // baseCompiler compiles with the interpreter of a base image in a sandbox. Nothing is unpacked and no sandbox chosen before
@@ -68,7 +78,7 @@ func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string)
 		c.mu.Unlock()
 		return place{box, root}, nil
 	})
-	c = newCompiler(ctx, s, pyc.UncheckedHash, pyc.Options{
+	c = newCompiler(ctx, s, prefix, pyc.UncheckedHash, pyc.Options{
 		Root: b.Digest.String(),
 		Launch: func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (pyc.Process, error) {
 			p, err := open()
@@ -137,13 +147,13 @@ func bootID() string {
 
 // wheel compiles the modules of a wheel.
 func (c *compiler) wheel(ctx context.Context, part tree.Part) (tree.Part, error) {
-	return c.compile(ctx, part, c.mode)
+	return c.compile(ctx, pyc.Source{Part: part, Root: c.place, Mode: c.mode})
 }
 
 // project compiles the project's modules: checked against their source when they are imported, so that a file which is mounted
 // over one of them counts. Bytecode that the project brings along stays as it is.
 func (c *compiler) project(ctx context.Context, part tree.Part) (tree.Part, error) {
-	made, err := c.compile(ctx, part, pyc.CheckedHash)
+	made, err := c.compile(ctx, pyc.Source{Part: part, Mode: pyc.CheckedHash})
 	if err != nil {
 		return tree.Part{}, err
 	}
@@ -154,8 +164,8 @@ func (c *compiler) project(ctx context.Context, part tree.Part) (tree.Part, erro
 	return made, nil
 }
 
-func (c *compiler) compile(ctx context.Context, part tree.Part, mode pyc.Invalidation) (tree.Part, error) {
-	result, err := c.pyc.Compile(ctx, part, mode)
+func (c *compiler) compile(ctx context.Context, src pyc.Source) (tree.Part, error) {
+	result, err := c.pyc.Compile(ctx, src)
 	if err != nil {
 		return tree.Part{}, err
 	}

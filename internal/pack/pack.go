@@ -68,6 +68,9 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	}
 	clock.step("base")
 	facts := img.base.Facts
+	if err := o.supported(facts.Target.Python); err != nil {
+		return nil, err
+	}
 	if img.selection, err = p.choose(o.Selection, facts.Target); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (c *compiler) standardLibrary(ctx context.Context, b *base.Image, config co
 	if len(sources.Entries) == 0 {
 		return nil, nil
 	}
-	result, err := c.pyc.Compile(ctx, sources, pyc.CheckedHash)
+	result, err := c.pyc.Compile(ctx, pyc.Source{Part: sources, Mode: pyc.CheckedHash})
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,11 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	if err != nil {
 		return nil, err
 	}
+	if o.Bytecode {
+		if err := pyc.Supports(host.target.Python); err != nil {
+			return nil, fault.Wrap(fault.Sandbox, "leave out --bytecode", err)
+		}
+	}
 	selection, err := o.Project.choose(o.Selection, host.target)
 	if err != nil {
 		return nil, err
@@ -59,7 +64,7 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	var c *compiler
 	if o.Bytecode {
 		// Checked, because people edit what is in an environment of theirs.
-		c = newCompiler(ctx, s, pyc.CheckedHash, pyc.Options{Root: "host " + host.Executable + " " + host.Version, Launch: host.launch})
+		c = newCompiler(ctx, s, dir, pyc.CheckedHash, pyc.Options{Root: "host " + host.Executable + " " + host.Version, Launch: host.launch})
 		defer func() {
 			if closeErr := c.close(); err == nil {
 				err = closeErr

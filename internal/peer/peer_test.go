@@ -66,12 +66,12 @@ func TestMissingPeers(t *testing.T) {
 	alone(t)
 	old := script(t, t.TempDir(), "uv", "uv 0.11.80 (of another day)")
 	for what, f := range map[string]func(testing.TB){
-		"no crane: VPK_TEST_CRANE is not set, and it is not in PATH":                  func(t testing.TB) { Tool(t, "crane") },
-		"no docker: VPK_TEST_DOCKER is not set, and it is not in PATH":                func(t testing.TB) { Docker(t) },
-		"no uv: VPK_TEST_UV is not set, and it is not in PATH":                        func(t testing.TB) { UV(t) },
-		"no python3: VPK_TEST_PYTHON is not set, and it is not in PATH":               func(t testing.TB) { Packaging(t) },
-		"no base image: VPK_TEST_BASE12 is not set":                                   func(t testing.TB) { Base(t, "BASE12") },
-		"no CPython 3.12: VPK_TEST_PYTHONS is not set, and python3.12 is not in PATH": func(t testing.TB) { CPython(t, "3.12") },
+		"no crane: VPK_TEST_CRANE is not set, and it is not in PATH":                                         func(t testing.TB) { Tool(t, "crane") },
+		"no docker: VPK_TEST_DOCKER is not set, and it is not in PATH":                                       func(t testing.TB) { Docker(t) },
+		"no uv: VPK_TEST_UV is not set, and it is not in PATH":                                               func(t testing.TB) { UV(t) },
+		"no python3: VPK_TEST_PYTHON is not set, and it is not in PATH":                                      func(t testing.TB) { Packaging(t) },
+		"no base image: VPK_TEST_BASE12 is not set":                                                          func(t testing.TB) { Base(t, "BASE12") },
+		"no CPython 3.12 (set VPK_TEST_PYTHONS): exec: \"python3.12\": executable file not found in $PATH\n": func(t testing.TB) { CPython(t, "3.12") },
 		"no luck on 1 day": func(t testing.TB) { Missing(t, "no luck on %d day", 1) },
 		old + ` is "uv 0.11.80 (of another day)\n", and uv 0.11.8 is what is compared with`: func(tb testing.TB) {
 			t.Setenv("VPK_TEST_UV", old)

@@ -28,17 +28,12 @@ var CPythons = []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"}
 // CPython is an interpreter of a minor such as "3.12": that of the directory VPK_TEST_PYTHONS, or python3.12 of PATH.
 func CPython(t testing.TB, minor string) string {
 	t.Helper()
-	name := "python" + minor
+	program := "python" + minor
 	if dir := os.Getenv("VPK_TEST_PYTHONS"); dir != "" {
-		program := filepath.Join(dir, name)
-		if _, err := os.Stat(program); err != nil {
-			Missing(t, "no CPython %s in VPK_TEST_PYTHONS: %v", minor, err)
-		}
-		return program
+		program = filepath.Join(dir, program)
 	}
-	program, err := exec.LookPath(name)
-	if err != nil {
-		Missing(t, "no CPython %s: VPK_TEST_PYTHONS is not set, and %s is not in PATH", minor, name)
+	if out, err := exec.CommandContext(t.Context(), program, "-c", "").CombinedOutput(); err != nil {
+		Missing(t, "no CPython %s (set VPK_TEST_PYTHONS): %v\n%s", minor, err, out)
 	}
 	return program
 }

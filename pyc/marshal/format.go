@@ -75,7 +75,7 @@ var (
 	}
 )
 
-// Formats are the cache tags of the interpreters whose formats are known, for people.
+// Formats are the interpreters whose formats are known, in words.
 const Formats = "CPython 3.9 to 3.14"
 
 // For gives the format of an interpreter by its cache tag, such as "cpython-311".
