@@ -101,7 +101,7 @@ func (l *Lock) rootNamed(name string, problems *problemsOfRoots) *Package {
 	switch found := l.byName[name]; len(found) {
 	case 0:
 		problems.texts = append(problems.texts, fmt.Sprintf("%s has no package %q", l.Filename, name))
-		members := l.members()
+		members := l.Members()
 		switch near := spelling.Nearest(name, members); {
 		case near != "":
 			problems.hints = append(problems.hints, fmt.Sprintf("did you mean %q?", near))
@@ -120,8 +120,8 @@ func (l *Lock) rootNamed(name string, problems *problemsOfRoots) *Package {
 	}
 }
 
-// members are the names of the workspace's packages, the single project's where it is no workspace.
-func (l *Lock) members() []string {
+// Members are the names of the workspace's packages, the single project's where it is no workspace.
+func (l *Lock) Members() []string {
 	if root := l.root(); len(l.Manifest.Members) == 0 && root != nil {
 		return []string{root.Name}
 	}

@@ -157,6 +157,18 @@ func (s *Store) isHere(ref Ref) bool {
 	})
 }
 
+// Lookup gives a wheel that is in the cache, nil where it is not: nothing is downloaded or copied. The caller closes it.
+func (s *Store) Lookup(ctx context.Context, ref Ref) (*Wheel, error) {
+	if ref.Hash.IsZero() {
+		return nil, nil
+	}
+	w, err := s.cached(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("look up wheel %q: %w", ref.Filename, err)
+	}
+	return w, nil
+}
+
 // lockName makes one name of a hash.
 func lockName(h Hash) string { return h.Algorithm + "-" + h.Hex }
 

@@ -1,25 +1,20 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"text/tabwriter"
+	"io"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
-	"vpk/internal/config"
-	"vpk/internal/fault"
 	"vpk/internal/pack"
 	"vpk/internal/progress"
 )
 
 type planOptions struct {
 	selection selectionFlags
-	sources   sourceFlags
-	image     imageFlags
-
-	pythonVersion  string
-	pythonPlatform string
+	target    targetFlags
 }
 
 func newPlan(s *streams) *cobra.Command {
@@ -27,7 +22,9 @@ func newPlan(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [PROJECT]",
 		Short: "Show the packages and wheels that would be packed",
-		Long: `Show the packages that would be packed and the wheel that was chosen for each.
+		Long: `Show the packages that would be packed, the wheel that was chosen for each, and on stderr
+what a pack would suffer from: packages without hashes, large ones, and, once all wheels are in
+the cache, paths that two packages claim.
 
 The target is the base image's, or the one that --python-version and --python-platform name,
 which needs neither a base image nor a network.`,
@@ -36,24 +33,16 @@ which needs neither a base image nor a network.`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, s.project(args)) },
 	}
 	o.selection.add(cmd)
-	o.sources.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&o.image.base, "base", "", "base image whose interpreter is the target")
-	flags.StringSliceVar(&o.image.platform, "platform", nil, "platform of the image, linux/amd64 or linux/arm64 (default the host's)")
-	flags.StringVar(&o.pythonVersion, "python-version", "", "version of the target's interpreter, 3.11 or 3.11.2")
-	flags.StringVar(&o.pythonPlatform, "python-platform", "", "platform of the target in uv's words, x86_64-manylinux_2_36")
-	flags.BoolVar(&s.json, "json", false, "print JSON")
+	o.target.add(cmd)
+	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
-	if err := errors.Join(exclusive(cmd, "python-version", "base"), exclusive(cmd, "python-version", "platform")); err != nil {
+	if err := o.target.check(cmd); err != nil {
 		return err
 	}
-	if (o.pythonVersion == "") != (o.pythonPlatform == "") {
-		return fault.New(fault.Usage, "try `--python-version 3.11 --python-platform x86_64-manylinux_2_36`", "--python-version and --python-platform need each other")
-	}
-	env, err := o.sources.environment(s)
+	env, err := o.target.sources.environment(s)
 	if err != nil {
 		return err
 	}
@@ -61,42 +50,46 @@ func (o *planOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	var plan *pack.PlanReport
-	if o.pythonVersion != "" {
-		target, err := config.ParseTarget(o.pythonVersion, o.pythonPlatform)
+	return o.target.choose(cmd, s, env, p, selection, func(c *pack.Choice) error {
+		plan, err := c.Plan()
 		if err != nil {
 			return err
 		}
-		if plan, err = pack.PlanFor(p, selection, target); err != nil {
+		if s.json {
+			return s.writeJSON(plan)
+		}
+		if err := writePackages(s.out, plan.Packages); err != nil || s.quiet {
 			return err
 		}
-		if plan.Note != "" && !s.quiet {
-			fmt.Fprintln(s.err, plan.Note)
+		fmt.Fprintln(s.err, totals(plan.Target, len(plan.Packages), plan.Size, plan.Cached))
+		for _, w := range plan.Warnings {
+			fmt.Fprintf(s.err, "%s %s; %s\n", s.style("1;33", "warning:"), w.Message, w.Hint)
 		}
-	} else if plan, err = o.planForBase(cmd, s, env, p, selection); err != nil {
-		return err
-	}
-	if s.json {
-		return s.writeJSON(plan)
-	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	for _, pkg := range plan.Packages {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", pkg.Name, pkg.Version, size(pkg), pkg.File)
-	}
-	return w.Flush()
+		return nil
+	})
 }
 
-func (o *planOptions) planForBase(cmd *cobra.Command, s *streams, env config.Environment, p *pack.Project, selection pack.Selection) (*pack.PlanReport, error) {
-	session, err := s.open(env, p)
-	if err != nil {
-		return nil, err
+// totals is "CPython 3.11.2 on manylinux_2_36_x86_64: 35 packages, 12.3 MB, 30 in the cache".
+func totals(target string, packages int, size int64, cached int) string {
+	return fmt.Sprintf("%s: %s, %s, %d in the cache", target, progress.Count(packages, "package"), progress.Bytes(size), cached)
+}
+
+// writePackages writes a line for each package: name, version, size, file.
+func writePackages(w io.Writer, packages []pack.Package) error {
+	var columns [3]int
+	rows := make([][3]string, len(packages))
+	for i, p := range packages {
+		rows[i] = [3]string{p.Name, p.Version, size(p)}
+		for c, cell := range rows[i] {
+			columns[c] = max(columns[c], utf8.RuneCountInString(cell))
+		}
 	}
-	defer session.close()
-	options := pack.Options{Project: p, Selection: selection}
-	if err := o.image.merge(&options, session.env, p.Config); err != nil {
-		return nil, err
+	var out strings.Builder
+	for i, p := range packages {
+		fmt.Fprintf(&out, "%-*s  %-*s  %*s  %s\n", columns[0], rows[i][0], columns[1], rows[i][1], columns[2], rows[i][2], p.File)
 	}
-	return pack.Plan(cmd.Context(), session.sources, options)
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // size is empty where nothing tells it.

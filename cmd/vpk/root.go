@@ -39,7 +39,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.Wrap(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), err)
 	})
-	root.AddCommand(newPack(s), newPlan(s), newVenv(s), newRun(s), newDiff(s), newBase(s), newVersion(s))
+	root.AddCommand(newPack(s), newPlan(s), newTree(s), newVenv(s), newRun(s), newDiff(s), newBase(s), newVersion(s))
 	return root
 }
 

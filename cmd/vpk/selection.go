@@ -40,11 +40,7 @@ func (f *selectionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.locked, "locked", false, "refuse a lock that does not fit pyproject.toml (the default)")
 	flags.BoolVar(&f.Frozen, "frozen", false, "use the lock as it is, whatever pyproject.toml says")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		var errs []error
-		for _, pair := range exclusivePairs {
-			errs = append(errs, exclusive(cmd, pair[0], pair[1]))
-		}
-		return errors.Join(errs...)
+		return exclusives(cmd, func(string, string) bool { return false })
 	}
 }
 
@@ -53,6 +49,17 @@ var exclusivePairs = [][2]string{
 	{"locked", "frozen"}, {"dev", "no-dev"}, {"only-dev", "no-dev"}, {"package", "all-packages"},
 	{"extra", "all-extras"}, {"extra", "only-group"}, {"all-extras", "only-group"},
 	{"group", "only-group"}, {"group", "only-dev"}, {"all-groups", "only-group"}, {"all-groups", "only-dev"}, {"dev", "only-group"},
+}
+
+// exclusives refuses flags that exclude each other, unless a command makes an exception of them.
+func exclusives(cmd *cobra.Command, except func(a, b string) bool) error {
+	var errs []error
+	for _, pair := range exclusivePairs {
+		if !except(pair[0], pair[1]) {
+			errs = append(errs, exclusive(cmd, pair[0], pair[1]))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // project reads the project in a directory, with uv's settings for it, and what to select from it.

@@ -2,6 +2,7 @@ package pack
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -10,22 +11,36 @@ import (
 	"vpk/layer/base"
 )
 
-// openBase opens the base image of a project. A relative path is the project's when [tool.vpk] names it, else the user's.
+// openBase opens the base image of a project, and says so where it is not pinned.
 func openBase(ctx context.Context, s *Sources, o Options) (*base.Image, error) {
+	b, err := resolveBase(ctx, s, o)
+	if err == nil {
+		if text, hint := unpinned(b); text != "" {
+			s.reporter.Note("%s (%s)", text, hint)
+		}
+	}
+	return b, err
+}
+
+// resolveBase opens the base image. A relative path is the project's when [tool.vpk] names it, else the user's.
+func resolveBase(ctx context.Context, s *Sources, o Options) (*base.Image, error) {
 	ref, err := o.baseRef()
 	if err != nil {
 		return nil, err
 	}
-	b, err := base.Open(ctx, ref, s.baseOptions(o.Arch))
+	return base.Open(ctx, ref, s.baseOptions(o.Arch))
+}
+
+// unpinned tells that a base image may be another one tomorrow, and what to do; both are empty for one that cannot.
+func unpinned(b *base.Image) (text, hint string) {
+	if !b.Ref.IsRegistry() || b.Pinned() {
+		return "", ""
+	}
+	pin, err := b.Pin()
 	if err != nil {
-		return nil, err
+		return "", ""
 	}
-	if ref.IsRegistry() && !b.Pinned() {
-		if pin, err := b.Pin(); err == nil {
-			s.reporter.Note("base image %s is not pinned; it is %s now (`vpk base pin` writes that down)", ref, pin)
-		}
-	}
-	return b, nil
+	return fmt.Sprintf("base image %s is not pinned; it is %s now", b.Ref, pin), "`vpk base pin` writes that down"
 }
 
 func (o Options) baseRef() (base.Ref, error) {

@@ -133,10 +133,14 @@ func TestRequireHashes(t *testing.T) {
 	if fault.KindOf(err) != fault.Integrity || !strings.HasSuffix(err.Error(), "wheels:\n  flat 1.0: flat-1.0-py3-none-any.whl") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := PlanFor(p, options.Selection, debian12); fault.KindOf(err) != fault.Integrity {
+	if _, err := Choose(t.Context(), nil, p, options.Selection, debian12); fault.KindOf(err) != fault.Integrity {
 		t.Errorf("plan: %v", err)
 	}
-	plan, err := PlanFor(p, Selection{Frozen: true}, debian12)
+	choice, err := Choose(t.Context(), nil, p, Selection{Frozen: true}, debian12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := choice.Plan()
 	if err != nil || len(plan.Packages) != 3 || len(plan.Packages[1].Hashes) != 0 || plan.Packages[1].Size != 0 {
 		t.Errorf("plan: %+v, %v", plan, err)
 	}

@@ -48,8 +48,10 @@ type Package struct {
 	Hashes []string `json:"hashes"`
 	// Unlocked says that the hash is not the lock's but the file's, as it was found; only a pack knows.
 	Unlocked bool `json:"unlocked,omitempty"`
-	// Cached says that nothing was downloaded for it; only a pack knows.
+	// Cached says that nothing was, or would be, downloaded for it.
 	Cached bool `json:"cached,omitempty"`
+	// InstalledSize is the sum of its files in bytes, 0 where the wheel is not in the cache; only a plan and a tree know.
+	InstalledSize int64 `json:"installed_size,omitempty"`
 }
 
 // Layer is one layer that vpk adds.

@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -53,43 +52,6 @@ func (p *Project) defaultGroups(s Selection) (pyproject.DefaultGroups, error) {
 		return manifest.Manifest.UV.DefaultGroups, nil
 	}
 	return p.Manifest.UV.DefaultGroups, nil
-}
-
-// PlanReport is what `vpk plan` shows.
-type PlanReport struct {
-	Target   string    `json:"target"`
-	Packages []Package `json:"packages"`
-	// Note is what could not be compared with the lock, if anything; Plan tells it instead.
-	Note string `json:"-"`
-}
-
-// PlanFor plans for a target that the user names. It needs no base image and no network.
-func PlanFor(p *Project, s Selection, target tag.Target) (*PlanReport, error) {
-	note, err := p.check(s)
-	if err != nil {
-		return nil, err
-	}
-	selection, err := p.choose(s, target)
-	if err != nil {
-		return nil, err
-	}
-	return &PlanReport{Target: target.String(), Packages: packages(selection), Note: note}, s.requireHashes(selection)
-}
-
-// Plan plans for the target that the base image is.
-func Plan(ctx context.Context, s *Sources, o Options) (*PlanReport, error) {
-	if err := s.check(o.Project, o.Selection); err != nil {
-		return nil, err
-	}
-	b, err := openBase(ctx, s, o)
-	if err != nil {
-		return nil, err
-	}
-	selection, err := o.Project.choose(o.Selection, b.Facts.Target)
-	if err != nil {
-		return nil, err
-	}
-	return &PlanReport{Target: b.Facts.Target.String(), Packages: packages(selection)}, o.Selection.requireHashes(selection)
 }
 
 // packages reports a selection. A report goes to logs: of a URL it has nothing that could be a secret.
