@@ -146,12 +146,13 @@ func (p *pair) installByUV(files []string) error {
 // spec is that of both environments.
 func (p *pair) spec() Spec {
 	p.t.Helper()
-	version, err := tag.ParsePython(peer.PythonVersion(p.t, p.python))
+	const script = "import os, platform, sys; print(platform.python_version(), os.path.realpath(sys.executable))"
+	full, executable, _ := strings.Cut(peer.Output(p.t, exec.CommandContext(p.t.Context(), p.python, "-I", "-c", script)), " ")
+	version, err := tag.ParsePython(full)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	base := peer.Output(p.t, exec.CommandContext(p.t.Context(), p.python, "-c", "import os, sys; print(os.path.realpath(sys.executable))"))
-	return Spec{Prefix: p.prefix, Python: version, Interpreter: strings.TrimSpace(base)}
+	return Spec{Prefix: p.prefix, Python: version, Interpreter: strings.TrimSpace(executable)}
 }
 
 // plan is the parts of our environment.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,8 +69,10 @@ func TestUVVerifiesHashes(t *testing.T) {
 	for hash, want := range cases {
 		t.Run(hash, func(t *testing.T) {
 			lock := fmt.Sprintf(lockWith, server.URL, url, hash)
-			if got := uvInstalls(t, uv, python, lock); got != want.uv {
-				t.Errorf("uv installs it: %t", got)
+			if asked(hash) {
+				if got := uvInstalls(t, uv, python, lock); got != want.uv {
+					t.Errorf("uv installs it: %t", got)
+				}
 			}
 			if got := fetches(t, lock); got != want.vpk {
 				t.Errorf("we fetch it: %t", got)
@@ -77,6 +80,9 @@ func TestUVVerifiesHashes(t *testing.T) {
 		})
 	}
 }
+
+// asked tells whether uv is asked about a case: of all with VPK_PROOF=1, else of about every fourth, always the same.
+func asked(name string) bool { return peer.InFull() || crc32.ChecksumIEEE([]byte(name))%4 == 0 }
 
 // uvInstalls tells whether uv takes the lock's wheel.
 func uvInstalls(t *testing.T, uv, python, lock string) bool {
