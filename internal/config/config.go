@@ -180,6 +180,8 @@ func unknownKeys(strict *toml.StrictMissingError, name string) error {
 		known, word := keys, key[2]
 		if word == "bytecode" && len(key) > 3 {
 			known, word = bytecodeKeys, key[3]
+		} else if word == "mirror" && len(key) > 3 {
+			known, word = mirrorKeys, key[len(key)-1]
 		}
 		hint := "known keys: " + strings.Join(known, ", ")
 		if near := spelling.Nearest(word, known); near != "" {

@@ -23,6 +23,9 @@ type mirrorWire struct {
 	To   any    `toml:"to"` // a string or several
 }
 
+// mirrorKeys are the known keys of a [[tool.vpk.mirror]].
+var mirrorKeys = []string{"from", "to"}
+
 // ParseMirror reads FROM=TO, as --mirror and VPK_MIRROR have it.
 func ParseMirror(s string) (Mirror, error) {
 	from, to, ok := strings.Cut(s, "=")
