@@ -214,7 +214,7 @@ func (r *environReader) settings() pyproject.Settings {
 	s := pyproject.Settings{
 		Resolution: r.get("UV_RESOLUTION"), Prerelease: r.get("UV_PRERELEASE"), ForkStrategy: r.get("UV_FORK_STRATEGY"),
 		ExcludeNewer: r.get("UV_EXCLUDE_NEWER"),
-		NoIndex:      r.flag("UV_NO_INDEX"), NoSources: r.flag("UV_NO_SOURCES"), NoBinary: r.flag("UV_NO_BINARY"),
+		NoSources:    r.flag("UV_NO_SOURCES"), NoBinary: r.flag("UV_NO_BINARY"),
 		NoBinaryPackages: strings.Fields(r.get("UV_NO_BINARY_PACKAGE")),
 		Offline:          r.flag("UV_OFFLINE"),
 		KeyringProvider:  r.get("UV_KEYRING_PROVIDER"),
