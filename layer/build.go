@@ -1,28 +1,22 @@
 package layer
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"io/fs"
+	"runtime"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"vpk/internal/cas"
 )
 
-// The kinds of the cache. Blobs are kept by digest and checked against it at each read; to make one again is cheap, so that
-// neither waits for the disk.
-var (
-	recordKind = cas.Kind{Name: "layer", Version: FormatVersion}
-	blobKind   = cas.Kind{Name: "layer-blob", Version: 1}
-)
+// recordKind is what is known of layers.
+var recordKind = cas.Kind{Name: "layer", Version: FormatVersion}
 
 // sums is what is known of a layer without its bytes; it is the record in the cache.
 type sums struct {
@@ -32,99 +26,144 @@ type sums struct {
 	TarSize int64   `json:"tarSize"` // of the tar in it
 }
 
-// Build gives the layer of a Spec. A layer that the cache knows by its key costs no reading of content; any other is written
-// into the cache in one pass. Errors: content that is not what it claims to be (kind Integrity), parts that contradict each
-// other (kind Collision), a full disk (kind Delivery).
+// Builder makes layers. It may be used from any goroutine; what it compresses and hashes at once is limited over all of its work.
+type Builder struct {
+	cache *cas.Store
+	slots *semaphore.Weighted
+}
+
+// NewBuilder makes a builder that does as many things at once as there are processors.
+func NewBuilder(cache *cas.Store) *Builder {
+	return &Builder{cache: cache, slots: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
+}
+
+// Build gives the layer of a Spec, see Builder.Build.
 func Build(ctx context.Context, cache *cas.Store, spec Spec) (*Layer, error) {
+	return NewBuilder(cache).Build(ctx, spec)
+}
+
+// Build gives the layer of a Spec. A layer that the cache knows by its key costs no reading of content; of any other, those
+// segments are made that the cache does not have, and it is hashed. Errors: content that is not what it claims to be (kind
+// Integrity), parts that contradict each other (kind Collision), a full disk (kind Delivery).
+func (b *Builder) Build(ctx context.Context, spec Spec) (*Layer, error) {
+	l := &Layer{spec: spec, builder: b}
 	key := spec.key()
-	if key != "" {
-		known, ok, err := lookup(cache, key)
+	known, err := b.lookup(key, &l.sums)
+	if err != nil {
+		return nil, fmt.Errorf("look up layer %q: %w", spec.Name, err)
+	}
+	if known {
+		l.cached = true
+		return l, nil
+	}
+	if l.sums, err = b.make(ctx, spec, true); err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(l.sums)
+	if err == nil {
+		err = b.cache.PutRecord(recordKind, key, data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record layer %q: %w", spec.Name, err)
+	}
+	return l, nil
+}
+
+// Prepare makes what of a layer can be made before it is known which layer its parts will be in: their segments, as they are
+// where no other part before them has files or directories of theirs. It is of use alone to who builds a layer with these
+// parts later.
+func (b *Builder) Prepare(ctx context.Context, spec Spec) error {
+	_, err := b.segments(ctx, spec)
+	return err
+}
+
+// lookup reads a record; one that does not parse counts as none.
+func (b *Builder) lookup(key string, s *sums) (known bool, err error) {
+	data, err := b.cache.Record(recordKind, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return json.Unmarshal(data, s) == nil, nil
+}
+
+// make makes the layer's segments and hashes it, from the furthest place on that the cache knows a state of if resume says so. Each
+// segment that proves damaged is made again, once.
+func (b *Builder) make(ctx context.Context, spec Spec, resume bool) (sums, error) {
+	mended := map[string]bool{}
+	for {
+		segments, err := b.segments(ctx, spec)
 		if err != nil {
-			return nil, fmt.Errorf("look up layer %q: %w", spec.Name, err)
+			return sums{}, err
 		}
-		if ok {
-			return &Layer{spec: spec, cache: cache, sums: known, cached: true}, nil
+		s, bad, err := b.hash(ctx, spec, segments, resume)
+		if err == nil {
+			return s, nil
+		}
+		if bad == nil || mended[bad.key] {
+			return sums{}, fmt.Errorf("make layer %q: %w", spec.Name, err)
+		}
+		mended[bad.key] = true
+		if err := bad.discard(ctx, b.cache); err != nil {
+			return sums{}, fmt.Errorf("make layer %q: %w", spec.Name, err)
 		}
 	}
-	made, err := spec.assemble(ctx, cache)
+}
+
+// segments gives all segments of a layer, in order.
+func (b *Builder) segments(ctx context.Context, spec Spec) ([]*segment, error) {
+	plan, err := spec.plan()
 	if err != nil {
 		return nil, err
 	}
-	if key != "" {
-		data, err := json.Marshal(made)
-		if err != nil {
-			return nil, fmt.Errorf("record layer %q: %w", spec.Name, err)
+	plan = append(plan, archiveEnd)
+	codec := spec.Compression.codec()
+	segments := make([]*segment, len(plan))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, s := range plan {
+		group.Go(func() error {
+			if err := b.slots.Acquire(ctx, 1); err != nil {
+				return context.Cause(ctx)
+			}
+			defer b.slots.Release(1)
+			var err error
+			segments[i], err = newSegment(ctx, b.cache, codec, s)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("make layer %q: %w", spec.Name, err)
+	}
+	return segments, nil
+}
+
+// hash gives the sums of a layer from its segments. A segment that is not what it should be is returned with the error.
+func (b *Builder) hash(ctx context.Context, spec Spec, segments []*segment, resume bool) (sums, *segment, error) {
+	if err := b.slots.Acquire(ctx, 1); err != nil {
+		return sums{}, nil, context.Cause(ctx)
+	}
+	defer b.slots.Release(1)
+	h := newHashing(spec.Compression.codec())
+	states := newStates(b.cache, h.codec, segments)
+	done := 0
+	if resume {
+		var err error
+		if done, err = states.resume(h); err != nil {
+			return sums{}, nil, err
 		}
-		if err := cache.PutRecord(recordKind, key, data); err != nil {
-			return nil, fmt.Errorf("record layer %q: %w", spec.Name, err)
+	}
+	for i, s := range segments[done:] {
+		if err := h.add(ctx, s); err != nil {
+			if errors.Is(err, errSegment) {
+				return sums{}, s, err
+			}
+			return sums{}, nil, err
+		}
+		if err := states.keep(h, done+i); err != nil {
+			return sums{}, nil, err
 		}
 	}
-	return &Layer{spec: spec, cache: cache, sums: made}, nil
-}
-
-// lookup reads a layer's record; one that does not parse counts as none.
-func lookup(cache *cas.Store, key string) (s sums, ok bool, err error) {
-	data, err := cache.Record(recordKind, key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sums{}, false, nil
-	}
-	if err != nil {
-		return sums{}, false, err
-	}
-	return s, json.Unmarshal(data, &s) == nil, nil
-}
-
-// assemble writes the layer's blob into the cache.
-func (s Spec) assemble(ctx context.Context, cache *cas.Store) (_ sums, err error) {
-	items, err := s.plan()
-	if err != nil {
-		return sums{}, err
-	}
-	blob, err := cache.Create(blobKind)
-	if err != nil {
-		return sums{}, fmt.Errorf("make layer %q: %w", s.Name, err)
-	}
-	defer func() { err = errors.Join(err, blob.Close()) }()
-
-	made, err := writeBlob(ctx, blob, items)
-	if err == nil {
-		err = blob.Commit(made.Digest.Hex)
-	}
-	if err != nil {
-		return sums{}, fmt.Errorf("make layer %q: %w", s.Name, err)
-	}
-	return made, nil
-}
-
-// writeBlob writes the blob of items to w, in one pass that also computes all there is to know of it.
-func writeBlob(ctx context.Context, w io.Writer, items []item) (sums, error) {
-	blob := counter{hash: sha256.New()}
-	raw := counter{hash: sha256.New()}
-	buffered := bufio.NewWriterSize(io.MultiWriter(w, &blob), copyBuffer)
-	zw, err := newGzipWriter(buffered)
-	if err != nil {
-		return sums{}, err
-	}
-	if err := writeTar(ctx, io.MultiWriter(zw, &raw), items); err != nil {
-		return sums{}, err
-	}
-	if err := errors.Join(zw.Close(), buffered.Flush()); err != nil {
-		return sums{}, err
-	}
-	return sums{Digest: blob.digest(), Size: blob.n, DiffID: raw.digest(), TarSize: raw.n}, nil
-}
-
-// counter hashes and counts what passes.
-type counter struct {
-	hash hash.Hash
-	n    int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return c.hash.Write(p)
-}
-
-func (c *counter) digest() v1.Hash {
-	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(c.hash.Sum(nil))}
+	return h.sums(), nil, nil
 }

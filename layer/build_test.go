@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,12 +25,12 @@ import (
 	"vpk/venv/tree"
 )
 
-// The bytes that FormatVersion 1 stands for. When one of these changes and the version does not, every digest that was
+// The bytes that FormatVersion 2 stands for. When one of these changes and the version does not, every digest that was
 // ever pushed changes silently.
 const (
-	goldenDiffID   = "52c7ee473dad0d88ef77cda897294aa85befaa596d3048397094b696b17133cf"
-	goldenDigest   = "48b39a9ad095c8526495c2742db9686122898f42a66b5d8320692b2b3770c673"
-	goldenManifest = "f6d7692c8acc54dfbe81874caaea2709fa4380c84fdc9d254e5e83794802a274"
+	goldenDiffID   = "43f9007cf0e58ec163161aadb1c2ae8518a2d42cdb9b3a4f51ba520f3478b09d"
+	goldenDigest   = "ff66b9628f433a9d2e10c8fa103e65005bcadf37e4b0e6ec7d2a2cc7936c0b4d"
+	goldenManifest = "d935abce1f0dfecbb361d2a155e740176940a9ef8e3d93fa29f031b2933f4960"
 )
 
 func build(t testing.TB, cache *cas.Store, spec layer.Spec) *layer.Layer {
@@ -70,7 +69,7 @@ func blob(t testing.TB, l *layer.Layer) []byte {
 }
 
 func TestGolden(t *testing.T) {
-	if layer.FormatVersion != 1 {
+	if layer.FormatVersion != 2 {
 		t.Error("a new format version needs new golden digests")
 	}
 	l := build(t, Cache(t), Dependencies())
@@ -163,6 +162,13 @@ type strange struct {
 
 func (s strange) Open() (io.ReadCloser, error) { return s.open() }
 
+func (s strange) Deflate() (tree.Deflate, bool) {
+	if d, ok := s.Content.(tree.Deflated); ok {
+		return d.Deflate()
+	}
+	return tree.Deflate{}, false
+}
+
 func TestMembers(t *testing.T) {
 	spec := Dependencies()
 	spec.Directories = []layer.BaseDirectory{
@@ -207,6 +213,9 @@ func TestMembers(t *testing.T) {
 		"5 1777 app/",
 		"5  755 app/.venv/",
 		"5  755 app/.venv/bin/",
+		"2  777 app/.venv/bin/python",
+		"2  777 app/.venv/lib64",
+		"0  644 app/.venv/pyvenv.cfg",
 		"5  755 app/.venv/lib/",
 		"5  755 app/.venv/lib/python3.11/",
 		"5  755 SITE/",
@@ -214,9 +223,6 @@ func TestMembers(t *testing.T) {
 		"5  755 SITE/first/data/",
 		"5  755 SITE/first/empty/",
 		"5  755 SITE/shared/",
-		"2  777 app/.venv/bin/python",
-		"2  777 app/.venv/lib64",
-		"0  644 app/.venv/pyvenv.cfg",
 		"0  755 app/.venv/bin/first",
 		"0  644 SITE/first/__init__.py",
 		"0  644 SITE/first/core.py",
@@ -225,6 +231,7 @@ func TestMembers(t *testing.T) {
 		"0  644 SITE/first/data/" + strings.Repeat("longer", 40) + ".txt",
 		"0  644 SITE/first/data/" + strings.Repeat("long", 20) + ".txt",
 		"0  755 SITE/first/native.so",
+		"0  755 SITE/first/nativer.so",
 		"0  644 SITE/shared/__init__.py",
 		"0  644 SITE/second.py",
 		"0  644 SITE/shared/second.py",
@@ -284,7 +291,7 @@ func TestContentMustBeWhatItClaims(t *testing.T) {
 		if fault.KindOf(err) != fault.Integrity || !strings.Contains(err.Error(), `"app/app.py"`) {
 			t.Errorf("%s: %v", name, err)
 		}
-		noEntries(t, cache)
+		noScratch(t, cache)
 	}
 	failure := errors.New("no such wheel")
 	_, err := layer.Build(t.Context(), Cache(t), withContent(Project(), func(c tree.Content) tree.Content {
@@ -295,17 +302,13 @@ func TestContentMustBeWhatItClaims(t *testing.T) {
 	}
 }
 
-// noEntries makes sure that a cache has no file at all.
-func noEntries(t *testing.T, cache *cas.Store) {
+// noScratch makes sure that nothing is left of what could not be finished, and that no layer is known.
+func noScratch(t *testing.T, cache *cas.Store) {
 	t.Helper()
-	err := filepath.WalkDir(cache.Dir(), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			t.Errorf("the cache has %q", path)
+	for _, pattern := range []string{"tmp/*", "layer-v*/*/*", "layer-state-v*/*/*"} {
+		if left, err := filepath.Glob(filepath.Join(cache.Dir(), pattern)); err != nil || len(left) > 0 {
+			t.Errorf("the cache has %q, %v", left, err)
 		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
 	}
 }
 
@@ -322,7 +325,7 @@ func TestCancelledBuildLeavesNothing(t *testing.T) {
 	if !errors.Is(err, cause) {
 		t.Errorf("err = %v", err)
 	}
-	noEntries(t, cache)
+	noScratch(t, cache)
 }
 
 func TestFullDiskIsADeliveryFault(t *testing.T) {
@@ -334,7 +337,7 @@ func TestFullDiskIsADeliveryFault(t *testing.T) {
 	if fault.KindOf(err) != fault.Delivery || !errors.Is(err, syscall.ENOSPC) || len(fault.Hints(err)) == 0 {
 		t.Errorf("err = %v, hints %q", err, fault.Hints(err))
 	}
-	noEntries(t, cache)
+	noScratch(t, cache)
 }
 
 // untouchable is content that must not be read.
@@ -373,6 +376,7 @@ func TestKeyHoldsEveryInput(t *testing.T) {
 		"fewer":     func(s *layer.Spec) { s.Parts = s.Parts[:2] },
 		"directory": func(s *layer.Spec) { s.Directories = []layer.BaseDirectory{{Path: "app", Mode: 0o700}} },
 		"no key":    func(s *layer.Spec) { s.Parts[2].Key = "" },
+		"shared":    func(s *layer.Spec) { s.Shared = []string{"app/.venv"} },
 	} {
 		spec := Dependencies()
 		change(&spec)
@@ -387,75 +391,118 @@ func TestKeyHoldsEveryInput(t *testing.T) {
 	}
 }
 
-// blobFile is the one blob of a cache.
-func blobFile(t *testing.T, cache *cas.Store) string {
+// segmentFiles are what the cache has of compressed segments.
+func segmentFiles(t *testing.T, cache *cas.Store) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(cache.Dir(), "layer-blob-v1", "*", "*"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("blobs %q, %v", files, err)
+	files, err := filepath.Glob(filepath.Join(cache.Dir(), "segment-data-v*", "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("segments %q, %v", files, err)
 	}
-	return files[0]
+	return files
 }
 
-func TestLostBlobIsMadeAgain(t *testing.T) {
+func TestLostSegmentIsMadeAgain(t *testing.T) {
 	cache := Cache(t)
 	l := build(t, cache, Dependencies())
 	want := blob(t, l)
-	if err := os.Remove(blobFile(t, cache)); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(blob(t, l), want) {
-		t.Error("the blob made again differs")
-	}
-}
-
-func TestDamagedBlobIsDiscarded(t *testing.T) {
-	cache := Cache(t)
-	l := build(t, cache, Dependencies())
-	want := blob(t, l)
-	for name, damage := range map[string]func([]byte) []byte{
-		"bit":       func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
-		"truncated": func(b []byte) []byte { return b[:len(b)-1] },
-		"longer":    func(b []byte) []byte { return append(b, 0) },
-		"empty":     func([]byte) []byte { return nil },
-	} {
-		if err := os.WriteFile(blobFile(t, cache), damage(bytes.Clone(want)), 0o644); err != nil {
+	for _, file := range segmentFiles(t, cache) {
+		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
-		rc, err := l.Compressed()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(rc)
-		if !errors.Is(err, layer.ErrDamaged) || fault.KindOf(err) != fault.Integrity {
-			t.Errorf("%s: err = %v", name, err)
-		}
-		if len(got) >= len(want) {
-			t.Errorf("%s: all bytes were given away", name)
-		}
-		rc.Close()
 		if !bytes.Equal(blob(t, l), want) {
-			t.Errorf("%s: the blob made again differs", name)
+			t.Error("the blob made again differs")
 		}
 	}
 }
 
-func TestBlobMadeAgainMustBeTheSame(t *testing.T) {
+// damages are what may happen to a file.
+var damages = map[string]func([]byte) []byte{
+	"bit":       func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+	"zeros":     func(b []byte) []byte { clear(b[len(b)/2:]); return b },
+	"truncated": func(b []byte) []byte { return b[:len(b)-1] },
+	"longer":    func(b []byte) []byte { return append(b, 0) },
+	"empty":     func([]byte) []byte { return nil },
+}
+
+// TestDamagedSegmentIsMadeAgain: at worst one opening of the blob tells that it is damaged; the next one is good.
+func TestDamagedSegmentIsMadeAgain(t *testing.T) {
+	cache := Cache(t)
+	l := build(t, cache, Dependencies())
+	want := blob(t, l)
+	for _, file := range segmentFiles(t, cache) {
+		for name, damage := range damages {
+			good, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, damage(bytes.Clone(good)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			rc, err := l.Compressed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch got, err := io.ReadAll(rc); {
+			case err == nil && bytes.Equal(got, want):
+			case !errors.Is(err, layer.ErrDamaged) || fault.KindOf(err) != fault.Integrity:
+				t.Errorf("%s: err = %v", name, err)
+			case len(got) >= len(want):
+				t.Errorf("%s: all bytes were given away", name)
+			}
+			rc.Close()
+			if !bytes.Equal(blob(t, l), want) {
+				t.Errorf("%s: the blob made again differs", name)
+			}
+		}
+	}
+}
+
+// TestDamagedSegmentIsNotBuiltWith: what the cache has of another layer's parts is checked before it becomes a digest.
+func TestDamagedSegmentIsNotBuiltWith(t *testing.T) {
+	want := digests(build(t, Cache(t), Dependencies()))
+	for name, damage := range damages {
+		cache := Cache(t)
+		// The same parts, in a layer of another key.
+		if err := layer.NewBuilder(cache).Prepare(t.Context(), Dependencies()); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range segmentFiles(t, cache) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, damage(data), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := digests(build(t, cache, Dependencies())); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestLayerMadeAgainMustBeTheSame(t *testing.T) {
 	cache := Cache(t)
 	build(t, cache, Project())
-	if err := os.Remove(blobFile(t, cache)); err != nil {
-		t.Fatal(err)
-	}
+	loseSegments(t, cache)
 	other := Project()
 	other.Parts[0].Entries[0].Content = tree.Bytes("print('other')\n") // the key does not say so
-	_, err := build(t, cache, other).Compressed()
+	rc, err := build(t, cache, other).Compressed()
+	if err == nil {
+		_, err = io.ReadAll(rc)
+		rc.Close()
+	}
 	if fault.KindOf(err) != fault.NotReproducible {
 		t.Errorf("err = %v", err)
 	}
 }
 
-// cacheLoses removes a layer's blob.
-func cacheLoses(cache *cas.Store, l *layer.Layer) error {
-	digest, _ := l.Digest()
-	return os.Remove(filepath.Join(cache.Dir(), "layer-blob-v1", digest.Hex[:2], digest.Hex))
+// loseSegments removes what the cache has of segments.
+func loseSegments(t *testing.T, cache *cas.Store) {
+	t.Helper()
+	for _, file := range segmentFiles(t, cache) {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -440,19 +440,16 @@ func TestDamagedCacheHeals(t *testing.T) {
 			cache := Cache(t)
 			img, _ := Image(t, cache, false)
 			want, _ := img.Digest()
-			blobs, err := filepath.Glob(filepath.Join(cache.Dir(), "layer-blob-v1", "*", "*"))
-			if err != nil || len(blobs) != 2 {
-				t.Fatalf("%q, %v", blobs, err)
-			}
-			data, err := os.ReadFile(blobs[0])
+			files := segmentFiles(t, cache)
+			data, err := os.ReadFile(files[0])
 			if err != nil {
 				t.Fatal(err)
 			}
 			data[len(data)/2] ^= 4
-			if err := os.WriteFile(blobs[0], data, 0o644); err != nil {
+			if err := os.WriteFile(files[0], data, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Remove(blobs[1]); err != nil {
+			if err := os.Remove(files[1]); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := layer.Deliver(t.Context(), p, layer.Artifact{Image: img, Names: p.names}, progress.Discard); err != nil {

@@ -26,7 +26,7 @@ import (
 	"vpk/layer"
 )
 
-const goldenArchive = "b92cff5dd1a31fdbb9e36eb247055de56aab4fdf11a163256d23cf2393d22807"
+const goldenArchive = "227b7fcae810036d565ae4daf845b1cfd2711dc4618b4e3733dc7ff5237215f3"
 
 func deliver(t *testing.T, d layer.Destination, a layer.Artifact) layer.Delivered {
 	t.Helper()

@@ -59,7 +59,7 @@ func Image(base v1.Image, info BaseInfo, layers []*Layer, c Config) (v1.Image, e
 		img.layers = append(img.layers, l.mountable())
 	}
 	for _, l := range layers {
-		m.Layers = append(m.Layers, v1.Descriptor{MediaType: types.OCILayer, Digest: l.sums.Digest, Size: l.sums.Size})
+		m.Layers = append(m.Layers, v1.Descriptor{MediaType: l.spec.Compression.mediaType(), Digest: l.sums.Digest, Size: l.sums.Size})
 		img.layers = append(img.layers, l)
 	}
 	img.diffIDs = config.RootFS.DiffIDs

@@ -1,27 +1,25 @@
 package layer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/gzip"
 
-	"vpk/internal/cas"
 	"vpk/internal/fault"
 )
 
-// Layer is a layer whose digests are known, and whose bytes come from the cache or are made again when they are not there. It
-// is a v1.Layer that opens any number of times, also concurrently.
+// Layer is a layer whose digests are known, and whose bytes are put together from its segments when they are read. It is a
+// v1.Layer that opens any number of times, also concurrently, as long as the content of its parts can be opened.
 type Layer struct {
-	spec   Spec
-	cache  *cas.Store
-	sums   sums
-	cached bool
+	spec    Spec
+	builder *Builder
+	sums    sums
+	cached  bool
 }
 
 var _ v1.Layer = (*Layer)(nil)
@@ -48,47 +46,45 @@ func (l *Layer) Size() (int64, error) { return l.sums.Size, nil }
 func (l *Layer) UncompressedSize() (int64, error) { return l.sums.TarSize, nil }
 
 // MediaType implements v1.Layer.
-func (l *Layer) MediaType() (types.MediaType, error) { return types.OCILayer, nil }
+func (l *Layer) MediaType() (types.MediaType, error) { return l.spec.Compression.mediaType(), nil }
 
 // Compressed implements v1.Layer. It is Open where there is no context to give.
 func (l *Layer) Compressed() (io.ReadCloser, error) { return l.Open(context.Background()) }
 
-// Open gives the blob's bytes, checked while they are read (see Verify). A blob that the cache lacks is made first, which ctx
-// can stop. A damaged one is discarded when that shows, so that opening again gives a good one.
+// Open gives the blob's bytes, checked while they are read (see Verify). Segments that the cache lacks are made first, which ctx
+// can stop. When the bytes prove damaged, those that the cache has are discarded and made again, so that opening again gives good ones.
 func (l *Layer) Open(ctx context.Context) (io.ReadCloser, error) {
-	f, err := l.cache.OpenFile(blobKind, l.sums.Digest.Hex)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := l.remake(ctx); err != nil {
-			return nil, err
+	segments, err := l.builder.segments(ctx, l.spec)
+	if err != nil {
+		return nil, err
+	}
+	rc, err := Verify(l.assemble(segments), l.sums.Digest, l.sums.Size)
+	if err != nil {
+		return nil, err
+	}
+	return &healer{ReadCloser: rc, heal: func() error { return l.heal(ctx, segments) }}, nil
+}
+
+// assemble puts the blob together.
+func (l *Layer) assemble(segments []*segment) io.ReadCloser {
+	c := l.spec.Compression.codec()
+	head, tail := io.NopCloser(bytes.NewReader(c.head())), c.tail(crcAndSize(segments))
+	opens := []func() (io.ReadCloser, error){func() (io.ReadCloser, error) { return head, nil }}
+	for _, s := range segments {
+		opens = append(opens, s.blob)
+	}
+	opens = append(opens, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(tail)), nil })
+	return &row{opens: opens}
+}
+
+// heal makes the layer again from nothing. It is an error if something else comes out than before.
+func (l *Layer) heal(ctx context.Context, segments []*segment) error {
+	for _, s := range segments {
+		if err := s.discard(ctx, l.builder.cache); err != nil {
+			return err
 		}
-		f, err = l.cache.OpenFile(blobKind, l.sums.Digest.Hex)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("open layer %q: %w", l.spec.Name, err)
-	}
-	rc, err := Verify(f, l.sums.Digest, l.sums.Size)
-	if err != nil {
-		return nil, err
-	}
-	return &discarder{ReadCloser: rc, layer: l}, nil
-}
-
-// Uncompressed implements v1.Layer.
-func (l *Layer) Uncompressed() (io.ReadCloser, error) {
-	rc, err := l.Compressed()
-	if err != nil {
-		return nil, err
-	}
-	zr, err := gzip.NewReader(rc)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("inflate layer %q: %w", l.spec.Name, err), rc.Close())
-	}
-	return &inflated{Reader: zr, blob: rc}, nil
-}
-
-// remake makes a blob that the cache has lost.
-func (l *Layer) remake(ctx context.Context) error {
-	again, err := l.spec.assemble(ctx, l.cache)
+	again, err := l.builder.make(ctx, l.spec, false)
 	if err != nil {
 		return err
 	}
@@ -98,25 +94,73 @@ func (l *Layer) remake(ctx context.Context) error {
 	return nil
 }
 
-// discarder drops a blob from the cache when reading shows that it is damaged.
-type discarder struct {
-	io.ReadCloser
-	layer *Layer
+// Uncompressed implements v1.Layer.
+func (l *Layer) Uncompressed() (io.ReadCloser, error) {
+	rc, err := l.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	tar, err := l.spec.Compression.open(rc)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("inflate layer %q: %w", l.spec.Name, err), rc.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{tar, closers{tar, rc}}, nil
 }
 
-func (d *discarder) Read(p []byte) (int, error) {
-	n, err := d.ReadCloser.Read(p)
-	if errors.Is(err, ErrDamaged) {
-		err = fmt.Errorf("layer %q in the cache: %w", d.layer.spec.Name, err)
-		err = errors.Join(err, d.layer.cache.Remove(blobKind, d.layer.sums.Digest.Hex))
+// healer mends the cache when reading shows that it is damaged. What cannot be mended is the error instead.
+type healer struct {
+	io.ReadCloser
+	heal func() error
+}
+
+func (h *healer) Read(p []byte) (int, error) {
+	n, err := h.ReadCloser.Read(p)
+	if h.heal != nil && errors.Is(err, ErrDamaged) {
+		if failed := h.heal(); failed != nil {
+			err = failed
+		}
+		h.heal = nil
 	}
 	return n, err
 }
 
-// inflated is the tar of a blob that is being read.
-type inflated struct {
-	*gzip.Reader
-	blob io.Closer
+// row reads one reader after the other, each opened when it is its turn.
+type row struct {
+	opens []func() (io.ReadCloser, error)
+	open  io.ReadCloser
 }
 
-func (i *inflated) Close() error { return errors.Join(i.Reader.Close(), i.blob.Close()) }
+func (r *row) Read(p []byte) (int, error) {
+	for {
+		if r.open == nil {
+			if len(r.opens) == 0 {
+				return 0, io.EOF
+			}
+			var err error
+			if r.open, err = r.opens[0](); err != nil {
+				r.open = nil
+				return 0, err
+			}
+			r.opens = r.opens[1:]
+		}
+		n, err := r.open.Read(p)
+		if err == io.EOF {
+			err = r.Close()
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+func (r *row) Close() error {
+	if r.open == nil {
+		return nil
+	}
+	err := r.open.Close()
+	r.open = nil
+	return err
+}

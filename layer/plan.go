@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
+	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/venv/tree"
 )
@@ -19,6 +20,57 @@ type item struct {
 	mode  int64
 	owner Owner
 	mtime int64 // seconds since 1970
+	// splice says that the part's key covers the compressed form of the content too.
+	splice bool
+	// end says that it is no member, but what ends the archive.
+	end bool
+}
+
+// archiveEnd is the end of every archive.
+var archiveEnd = stretch{items: []item{{Entry: tree.Entry{Kind: tree.Dir}, end: true}}}
+
+// stretch is the row of members that one part becomes, its directories first.
+type stretch struct {
+	part  string
+	key   string // names all that the bytes of the members follow from
+	items []item
+}
+
+// plan lists the members of the layer's archive: the shared directories, then each part's.
+func (s Spec) plan() ([]stretch, error) {
+	p := planner{spec: s, claims: map[string]claim{}, dirs: map[string]string{}}
+	problem := func(err error) { p.problems = append(p.problems, err) }
+	var err error
+	if p.known, err = s.knownDirectories(); err != nil {
+		problem(err)
+	}
+	preamble := stretch{key: cas.Key("shared")}
+	for _, dir := range s.Shared {
+		if !fs.ValidPath(dir) || dir == "." {
+			problem(fmt.Errorf("shared directory %q is not a clean relative path", dir))
+			continue
+		}
+		p.need(dir, "the shared directories", &preamble)
+	}
+	p.seal(&preamble, nil)
+	all := []stretch{preamble}
+	for _, part := range s.Parts {
+		if err := part.Check(); err != nil {
+			problem(err)
+			continue
+		}
+		all = append(all, p.part(part))
+	}
+	for dir, part := range p.dirs {
+		if c, ok := p.claims[dir]; ok {
+			problem(fault.New(fault.Collision, "", "%q is a directory in %q and none in %q", dir, part, c.part))
+		}
+	}
+	if len(p.problems) > 0 {
+		slices.SortFunc(p.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return nil, fmt.Errorf("plan layer %q: %w", s.Name, errors.Join(p.problems...))
+	}
+	return all, nil
 }
 
 // claim is who put something at a path first.
@@ -27,68 +79,69 @@ type claim struct {
 	part  string
 }
 
-// plan lists the members of the layer's archive: the preamble, then the files and links of the parts.
-func (s Spec) plan() ([]item, error) {
-	var (
-		claims   = map[string]claim{}  // files and links
-		dirs     = map[string]string{} // directories, and a part that needs each
-		entries  []tree.Entry
-		problems []error
-	)
-	for _, p := range s.Parts {
-		if err := p.Check(); err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		for _, e := range p.Entries {
-			for dir := path.Dir(e.Path); dir != "."; dir = path.Dir(dir) {
-				if _, ok := dirs[dir]; ok {
-					break // and so are its parents
-				}
-				dirs[dir] = p.Name
-			}
-			if e.Kind == tree.Dir {
-				if _, ok := dirs[e.Path]; !ok {
-					dirs[e.Path] = p.Name
-				}
-				continue
-			}
-			if first, ok := claims[e.Path]; ok {
-				if !tree.Same(first.entry, e) {
-					problems = append(problems, fault.New(fault.Collision, "", "%q differs between %q and %q", e.Path, first.part, p.Name))
-				}
-				continue
-			}
-			claims[e.Path] = claim{entry: e, part: p.Name}
-			entries = append(entries, e)
-		}
-	}
-	for dir, part := range dirs {
-		if c, ok := claims[dir]; ok {
-			problems = append(problems, fault.New(fault.Collision, "", "%q is a directory in %q and none in %q", dir, part, c.part))
-		}
-	}
-	known, err := s.knownDirectories()
-	if err != nil {
-		problems = append(problems, err)
-	}
-	if len(problems) > 0 {
-		slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return nil, fmt.Errorf("plan layer %q: %w", s.Name, errors.Join(problems...))
-	}
+// planner is the work of plan.
+type planner struct {
+	spec     Spec
+	known    map[string]BaseDirectory
+	claims   map[string]claim  // files and links
+	dirs     map[string]string // directories that are written, and the first part that needs each
+	problems []error
+}
 
-	items := make([]item, 0, len(dirs)+len(entries))
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		it := item{Entry: tree.Entry{Path: dir, Kind: tree.Dir}, mode: 0o755, owner: s.Owner, mtime: s.MTime.Unix()}
-		if d, ok := known[dir]; ok {
+// need writes a directory, and those above it, unless they are written already.
+func (p *planner) need(dir, part string, to *stretch) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if _, ok := p.dirs[dir]; ok {
+			return // and so are its parents
+		}
+		p.dirs[dir] = part
+		it := item{Entry: tree.Entry{Path: dir, Kind: tree.Dir}, mode: 0o755, owner: p.spec.Owner, mtime: p.spec.MTime.Unix()}
+		if d, ok := p.known[dir]; ok {
 			it.mode, it.owner, it.mtime = d.Mode, d.Owner, d.MTime.Unix()
 		}
-		items = append(items, it)
+		to.items = append(to.items, it)
 	}
-	for _, e := range entries {
-		items = append(items, item{Entry: e, mode: int64(e.Mode.Perm()), owner: s.Owner, mtime: s.MTime.Unix()})
+}
+
+// part plans one part: its directories and files that no part before it has written.
+func (p *planner) part(part tree.Part) stretch {
+	s := stretch{part: part.Name, key: partKey(part)}
+	files := make([]item, 0, len(part.Entries))
+	var dropped []string
+	for _, e := range part.Entries {
+		if e.Kind == tree.Dir {
+			p.need(e.Path, part.Name, &s)
+			continue
+		}
+		p.need(path.Dir(e.Path), part.Name, &s)
+		if first, ok := p.claims[e.Path]; ok {
+			if !tree.Same(first.entry, e) {
+				p.problems = append(p.problems, fault.New(fault.Collision, "", "%q differs between %q and %q", e.Path, first.part, part.Name))
+			}
+			dropped = append(dropped, e.Path)
+			continue
+		}
+		p.claims[e.Path] = claim{entry: e, part: part.Name}
+		files = append(files, item{
+			Entry: e, mode: int64(e.Mode.Perm()), owner: p.spec.Owner, mtime: p.spec.MTime.Unix(), splice: part.Key != "",
+		})
 	}
-	return items, nil
+	p.seal(&s, dropped)
+	s.items = append(s.items, files...)
+	return s
+}
+
+// seal ends the directories of a stretch: parents before children, and the key says which there are, and how they are, and
+// which files were left out.
+func (p *planner) seal(s *stretch, dropped []string) {
+	slices.SortFunc(s.items, func(a, b item) int { return strings.Compare(a.Path, b.Path) })
+	inputs := []string{
+		"stretch", strconv.Itoa(FormatVersion), s.key, p.spec.Owner.String(), strconv.FormatInt(p.spec.MTime.Unix(), 10), strconv.Itoa(len(s.items)),
+	}
+	for _, d := range s.items {
+		inputs = append(inputs, d.Path, strconv.FormatInt(d.mode, 8), d.owner.String(), strconv.FormatInt(d.mtime, 10))
+	}
+	s.key = cas.Key(append(inputs, dropped...)...)
 }
 
 func (s Spec) knownDirectories() (map[string]BaseDirectory, error) {

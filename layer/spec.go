@@ -9,9 +9,9 @@ import (
 	"vpk/venv/tree"
 )
 
-// FormatVersion names how a Spec becomes bytes. Version 1: the rules of the package comment, klauspost/compress v1.20 flate
-// at level 5 over the whole tar.
-const FormatVersion = 1
+// FormatVersion names how a Spec becomes bytes. Version 2: the rules of the package comment, with the encoders of
+// klauspost/compress v1.20. (Version 1 compressed a tar as a whole.)
+const FormatVersion = 2
 
 // Owner is the numeric owner of what a layer holds.
 type Owner struct{ UID, GID int }
@@ -38,25 +38,43 @@ type Spec struct {
 	MTime time.Time
 	// Directories are known directories of the base. Those that the layer does not need are left out of it.
 	Directories []BaseDirectory
+	// Shared are directories that the layer begins with, and those above them, whether a part needs them or not. Whatever
+	// parts are added or removed, they stay where they are: the bytes of a part depend on no other that shares only these.
+	Shared []string
+	// Compression of the blob.
+	Compression Compression
 }
 
-// key is the cache key of the layer, empty when a part has none.
+// key is the cache key of the layer.
 func (s Spec) key() string {
-	parts := []string{
-		"layer", strconv.Itoa(FormatVersion),
+	inputs := []string{
+		"layer", strconv.Itoa(FormatVersion), s.Compression.codec().key(),
 		s.Owner.String(), strconv.FormatInt(s.MTime.Unix(), 10),
-		strconv.Itoa(len(s.Directories)),
+		strconv.Itoa(len(s.Directories)), strconv.Itoa(len(s.Shared)),
 	}
 	for _, d := range s.Directories {
-		parts = append(parts, d.Path, strconv.FormatInt(d.Mode, 8), d.Owner.String(), strconv.FormatInt(d.MTime.Unix(), 10))
+		inputs = append(inputs, d.Path, strconv.FormatInt(d.Mode, 8), d.Owner.String(), strconv.FormatInt(d.MTime.Unix(), 10))
 	}
+	inputs = append(inputs, s.Shared...)
 	for _, p := range s.Parts {
-		if p.Key == "" {
-			return ""
-		}
-		parts = append(parts, p.Name, p.Key)
+		inputs = append(inputs, p.Name, partKey(p))
 	}
-	return cas.Key(parts...)
+	return cas.Key(inputs...)
+}
+
+// partKey is the part's key, or that of all that its entries say.
+func partKey(p tree.Part) string {
+	if p.Key != "" {
+		return p.Key
+	}
+	inputs := []string{"entries"}
+	for _, e := range p.Entries {
+		inputs = append(inputs, e.Path, strconv.Itoa(int(e.Kind)), strconv.FormatUint(uint64(e.Mode), 8), e.Target)
+		if e.Kind == tree.File {
+			inputs = append(inputs, e.Content.Digest().String(), strconv.FormatInt(e.Content.Size(), 10))
+		}
+	}
+	return cas.Key(inputs...)
 }
 
 // String is the owner as "uid:gid".

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/flate"
 
 	"vpk/internal/cas"
 	"vpk/layer"
@@ -61,6 +63,40 @@ func File(path string, data []byte, executable bool) tree.Entry {
 	return tree.Entry{Path: path, Kind: tree.File, Mode: tree.FileMode(executable), Content: tree.Bytes(data)}
 }
 
+// Deflated is a file that is at hand compressed, as the members of wheels are.
+func Deflated(path string, data []byte, executable bool) tree.Entry {
+	var stream bytes.Buffer
+	w, err := flate.NewWriter(&stream, 9)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		panic(err) // writing to memory
+	}
+	e := File(path, data, executable)
+	e.Content = deflated{tree.Bytes(data), append(stream.Bytes(), 3, 0)}
+	return e
+}
+
+// deflated has a stream that ends in an empty block of fixed codes, which has ten bits.
+type deflated struct {
+	tree.Bytes
+	stream []byte
+}
+
+func (d deflated) Deflate() (tree.Deflate, bool) {
+	last := 8 * int64(len(d.stream)-2)
+	return tree.Deflate{
+		Size: int64(len(d.stream)), CRC32: crc32.ChecksumIEEE(d.Bytes), LastBlock: last, End: last + 10,
+		Open: func() (*io.SectionReader, error) {
+			return io.NewSectionReader(bytes.NewReader(d.stream), 0, int64(len(d.stream))), nil
+		},
+	}, true
+}
+
 // Link is a symbolic link.
 func Link(path, target string) tree.Entry {
 	return tree.Entry{Path: path, Kind: tree.Link, Mode: 0o777, Target: target}
@@ -92,8 +128,9 @@ func Dependencies() layer.Spec {
 			Part("wheel/first-1.0",
 				File("app/.venv/bin/first", []byte("#!/app/.venv/bin/python\nimport first\n"), true),
 				File(site+"first/__init__.py", nil, false),
-				File(site+"first/core.py", Source("core", 100_000), false),
+				Deflated(site+"first/core.py", Source("core", 100_000), false),
 				File(site+"first/native.so", Noise("native", 70_001), true),
+				Deflated(site+"first/nativer.so", Noise("nativer", 80_384), true), // no padding after it
 				File(site+"first/data/"+strings.Repeat("long", 20)+".txt", []byte("a path for the prefix field"), false),
 				File(site+"first/data/"+strings.Repeat("longer", 40)+".txt", []byte("a path for PAX"), false),
 				File(site+"first/data/größe.txt", []byte("a path beyond ASCII"), false),

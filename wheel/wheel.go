@@ -125,7 +125,7 @@ type Member struct {
 	info  *Info
 }
 
-var _ tree.Content = Member{}
+var _ tree.Deflated = Member{}
 
 // Name is the member's path in the archive: clean, relative, slash-separated.
 func (m Member) Name() string { return m.info.Name }
@@ -150,6 +150,13 @@ func (m Member) Raw() (*io.SectionReader, error) {
 		return nil, fmt.Errorf("open member %q of wheel %q: %w", m.info.Name, m.wheel.Filename, err)
 	}
 	return io.NewSectionReader(file, m.info.Offset, m.info.Compressed), nil
+}
+
+// Deflate implements tree.Deflated.
+func (m Member) Deflate() (tree.Deflate, bool) {
+	return tree.Deflate{
+		Size: m.info.Compressed, CRC32: m.info.CRC32, LastBlock: m.info.LastBlock, End: m.info.End, Open: m.Raw,
+	}, m.info.End > 0
 }
 
 // Open implements tree.Content. The reader ends with an error, not io.EOF, when the bytes are not those that were

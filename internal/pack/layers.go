@@ -12,12 +12,13 @@ import (
 	"vpk/internal/fault"
 	"vpk/layer"
 	"vpk/layer/base"
+	"vpk/venv"
 	"vpk/venv/tree"
 )
 
 // buildLayers makes the layers, side by side, lowest first: the bytecode of the base's standard library, which is of every image
 // on that base; dependencies, which change with the lock; and the project's own files.
-func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, stdlib, dependencies, app []tree.Part) ([]*layer.Layer, error) {
+func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, spec venv.Spec, stdlib, dependencies, app []tree.Part) ([]*layer.Layer, error) {
 	owner := o.Project.Config.Owner
 	if owner == "" {
 		owner = config.DefaultUser
@@ -31,6 +32,7 @@ func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, stdl
 		return nil, err
 	}
 	deps, own := common, common
+	deps.Shared = []string{prefix[1:] + "/bin", spec.SitePackages()}
 	deps.Name, deps.CreatedBy, deps.Parts = "dependencies", "vpk: dependencies", dependencies
 	own.Name, own.CreatedBy, own.Parts = "app", "vpk: app", app
 	if o.Created.After(dependencyTime) {
@@ -48,11 +50,12 @@ func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, stdl
 		specs = slices.Insert(specs, 0, library)
 	}
 	layers := make([]*layer.Layer, len(specs))
+	builder := layer.NewBuilder(s.cache)
 	g, ctx := errgroup.WithContext(ctx)
 	for i, spec := range specs {
 		g.Go(func() error {
 			var err error
-			layers[i], err = layer.Build(ctx, s.cache, spec)
+			layers[i], err = builder.Build(ctx, spec)
 			return err
 		})
 	}

@@ -47,6 +47,24 @@ type Content interface {
 	Open() (io.ReadCloser, error)
 }
 
+// Deflated is Content that is at hand compressed as well, as it is in a wheel.
+type Deflated interface {
+	Content
+	// Deflate gives the compressed form; ok is false where there is none that others can use.
+	Deflate() (d Deflate, ok bool)
+}
+
+// Deflate is a raw DEFLATE stream (RFC 1951) without bytes after its last block.
+type Deflate struct {
+	Size  int64  // of the stream in bytes
+	CRC32 uint32 // of the content
+	// LastBlock is the bit of the stream at which the header of its last block is, End the one after the end of that block.
+	// The bits of a byte count from the least significant one.
+	LastBlock, End int64
+	// Open opens the stream, any number of times. Nobody has checked what it gives.
+	Open func() (*io.SectionReader, error)
+}
+
 // Entry is one path of the tree.
 type Entry struct {
 	Path    string      // "app/.venv/bin/python"
