@@ -108,26 +108,30 @@ func TestDockerLoads(t *testing.T) {
 	spec.Parts = []tree.Part{Part("program", File("app/hello", binary, true))}
 	config := Config()
 	config.Cmd = []string{"/app/hello", "one", "two"}
-	img, err := layer.Image(base, layer.BaseInfo{}, []*layer.Layer{build(t, cache, Dependencies()), build(t, cache, spec)}, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tag := fmt.Sprintf("vpk-test/hello:%d", os.Getpid())
 	run := func(args ...string) string {
 		t.Helper()
 		return peer.Output(t, exec.Command(docker, args...))
 	}
-	got := deliver(t, layer.Daemon{Engine: docker}, layer.Artifact{Image: img, Names: names(t, tag)})
+	var img v1.Image
+	tag := fmt.Sprintf("vpk-test/hello:%d", os.Getpid())
+	for _, how := range []string{"none", "zstd", "gzip"} {
+		dependencies := compressed(t, how)
+		spec.Compression = dependencies.Compression
+		if img, err = layer.Image(base, layer.BaseInfo{}, []*layer.Layer{build(t, cache, dependencies), build(t, cache, spec)}, config); err != nil {
+			t.Fatal(err)
+		}
+		got := deliver(t, layer.Daemon{Engine: docker}, layer.Artifact{Image: img, Names: names(t, tag)})
+		if got.Target != tag {
+			t.Errorf("%s: target is %q, want %q", how, got.Target, tag)
+		}
+		if out := run("run", "--rm", "--read-only", "--network=none", tag); out != "hello as 65532 in /app [one two]\n" {
+			t.Errorf("%s: the image says %q", how, out)
+		}
+		if out := run("history", "--format={{.CreatedBy}}", "--no-trunc", tag); out != "vpk: project\nvpk: dependencies\n" {
+			t.Errorf("%s: its history is %q", how, out)
+		}
+	}
 	defer run("rmi", "--force", tag)
-	if got.Target != tag {
-		t.Errorf("target is %q, want %q", got.Target, tag)
-	}
-	if out := run("run", "--rm", "--read-only", "--network=none", tag); out != "hello as 65532 in /app [one two]\n" {
-		t.Errorf("the image says %q", out)
-	}
-	if out := run("history", "--format={{.CreatedBy}}", "--no-trunc", tag); out != "vpk: project\nvpk: dependencies\n" {
-		t.Errorf("its history is %q", out)
-	}
 
 	untagged := deliver(t, layer.Daemon{Engine: docker}, layer.Artifact{Image: img})
 	if id := strings.TrimSpace(run("image", "inspect", "--format={{.Id}}", tag)); untagged.Target != id {

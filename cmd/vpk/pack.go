@@ -20,11 +20,12 @@ type packOptions struct {
 	sources   sourceFlags
 	image     imageFlags
 
-	tags       []string
-	push       bool
-	load       string
-	outputs    []string
-	digestFile string
+	tags        []string
+	compression string
+	push        bool
+	load        string
+	outputs     []string
+	digestFile  string
 }
 
 // imageFlags are the words that say what the image is made from.
@@ -102,6 +103,7 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 	o.image.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.tags, "tag", "t", nil, "name of the image, NAME[:TAG] (repeatable)")
+	flags.StringVar(&o.compression, "compression", "", "compression of the layers: gzip, zstd[:LEVEL] or none (default gzip)")
 	flags.BoolVar(&o.push, "push", false, "push to the registry that each tag names")
 	flags.StringVar(&o.load, "load", "", "load into a container engine: docker, podman or nerdctl (default the first that is there)")
 	flags.Lookup("load").NoOptDefVal = "auto"
@@ -114,6 +116,9 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	deliveries, err := o.deliveries()
 	if err != nil {
+		return err
+	}
+	if _, err := layer.ParseCompression(o.compression); err != nil {
 		return err
 	}
 	env, err := o.sources.environment(s)
@@ -137,6 +142,9 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 		Deliveries: deliveries,
 	}
 	if err := o.image.merge(&options, session.env, p.Config); err != nil {
+		return err
+	}
+	if options.Compression, err = layer.ParseCompression(first(o.compression, p.Config.Compression)); err != nil {
 		return err
 	}
 	result, err := pack.Pack(cmd.Context(), session.sources, options)

@@ -18,6 +18,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,7 @@ type File struct {
 	Include     []string          `toml:"include"`     // patterns of project files to pack, else all
 	Exclude     []string          `toml:"exclude"`     // patterns of project files to leave out, after .dockerignore
 	Collisions  string            `toml:"collisions"`  // "report" or "error"
+	Compression string            `toml:"compression"` // as --compression
 	Mirrors     []Mirror          `toml:"-"`           // where to look for files in place of the lock's URLs
 	Bytecode    Bytecode          `toml:"bytecode"`
 }
@@ -66,12 +68,15 @@ type Bytecode struct {
 
 // Keys are the known keys of [tool.vpk].
 var keys = []string{
-	"annotations", "base", "bytecode", "cmd", "collisions", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
+	"annotations", "base", "bytecode", "cmd", "collisions", "compression", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
 	"mirror", "owner", "package", "platforms", "ports", "user", "workdir",
 }
 
 // bytecodeKeys are those of [tool.vpk.bytecode].
 var bytecodeKeys = []string{"stdlib"}
+
+// compressions are the forms that layer.ParseCompression reads.
+var compressions = regexp.MustCompile(`^(gzip|none|zstd(:([1-9]|1[0-9]|2[0-2]))?)$`)
 
 // Port is an exposed port as the image config writes it: "8000/tcp".
 type Port string
@@ -209,6 +214,9 @@ func (f File) check() []problem {
 	}
 	if f.Collisions != "" && f.Collisions != "report" && f.Collisions != "error" {
 		add(fmt.Errorf(`collisions %q is neither "report" nor "error"`, f.Collisions), "collisions")
+	}
+	if f.Compression != "" && !compressions.MatchString(f.Compression) {
+		add(fmt.Errorf("compression %q is not gzip, zstd, zstd:LEVEL with a level from 1 to 22, or none", f.Compression), "compression")
 	}
 	for key, argv := range map[string][]string{"cmd": f.Cmd, "entrypoint": f.Entrypoint} {
 		if len(argv) > 0 && argv[0] == "" {

@@ -24,6 +24,7 @@ ports = [8000, "53/udp"]
 user = "65532"
 owner = "0:0"
 collisions = "error"
+compression = "zstd:19"
 [tool.vpk.env]
 A = "b"
 [tool.vpk.labels]
@@ -34,7 +35,7 @@ A = "b"
 	}
 	want := File{
 		Base: "oci:base", Platforms: []string{"linux/amd64"}, Cmd: []string{"uvicorn", "app:app"}, Ports: []Port{"8000/tcp", "53/udp"},
-		User: "65532", Owner: "0:0", Collisions: "error", Env: map[string]string{"A": "b"}, Labels: map[string]string{"org.example.x": "y"},
+		User: "65532", Owner: "0:0", Collisions: "error", Compression: "zstd:19", Env: map[string]string{"A": "b"}, Labels: map[string]string{"org.example.x": "y"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -60,6 +61,7 @@ func TestReadErrors(t *testing.T) {
 		{"[tool.vpk]\nworkdir = \"app\"\n", "absolute", ""},
 		{"[tool.vpk]\nowner = \"root\"\n", "UID:GID", ""},
 		{"[tool.vpk]\ncollisions = \"ignore\"\n", "collisions", ""},
+		{"[tool.vpk]\ncompression = \"zstd:23\"\n", `p.toml:2: compression "zstd:23" is not gzip, zstd`, ""},
 		{"[tool.vpk]\nplatforms = [\"windows/amd64\"]\n", "linux/ARCH", ""},
 		{"[tool.vpk]\nplatforms = [\"linux/s390x\"]\n", "not supported", ""},
 		{"[tool.vpk]\ncmd = [\"\"]\n", "p.toml:2: the first word of cmd is empty", ""},
@@ -91,7 +93,7 @@ func TestKeysAreTheFields(t *testing.T) {
 			for _, key := range bytecodeKeys {
 				b.WriteString("bytecode." + key + " = false\n")
 			}
-		case "base", "package", "user", "owner", "workdir", "collisions":
+		case "base", "package", "user", "owner", "workdir", "collisions", "compression":
 			b.WriteString(key + " = ''\n")
 		default:
 			b.WriteString(key + " = []\n")

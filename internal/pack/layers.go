@@ -27,7 +27,7 @@ func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, spec
 	if err != nil {
 		return nil, fault.Wrap(fault.Usage, "", err)
 	}
-	common := layer.Spec{Owner: layer.Owner{UID: uid, GID: gid}, MTime: dependencyTime}
+	common := layer.Spec{Owner: layer.Owner{UID: uid, GID: gid}, MTime: dependencyTime, Compression: o.Compression}
 	if common.Directories, err = baseDirectories(b.Files, prefix[1:]); err != nil {
 		return nil, err
 	}
@@ -47,6 +47,7 @@ func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, spec
 		if err != nil {
 			return nil, err
 		}
+		library.Compression = o.Compression
 		specs = slices.Insert(specs, 0, library)
 	}
 	layers := make([]*layer.Layer, len(specs))

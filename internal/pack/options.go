@@ -36,6 +36,8 @@ type Options struct {
 	Bytecode bool
 	Sandbox  string // as --sandbox
 	Created  time.Time
+	// Compression of the layers that are added.
+	Compression layer.Compression
 
 	Tags       []string
 	Deliveries Deliveries
