@@ -9,7 +9,8 @@
 //     pyvenv.cfg has no lines uv and prompt.
 //   - Scripts begin with #!PREFIX/bin/python; uv writes python3 there when it finds an existing environment. A prefix that
 //     would need uv's /bin/sh trampoline is an error.
-//   - INSTALLER is vpk. uv_cache.json and uv_build.json are not written; direct_url.json has no credentials.
+//   - INSTALLER is vpk. uv_cache.json and uv_build.json are not written. direct_url.json has no credentials, and who calls
+//     Install leaves it out for files of the machine that builds.
 //   - RECORD names each file that is there once, by a clean path, and itself without hash and size. uv keeps rows of scripts
 //     that an entry point replaced, two rows for a file that was written twice, spellings such as ./a, and the size that
 //     RECORD had in the wheel.
