@@ -129,7 +129,8 @@ func (c *checker) markers(lower, upper pep440.Bound) {
 		}
 		any := pep508.False
 		for _, m := range markers {
-			any = c.needs.Or(any, c.needs.And(c.needs.Of(m), python))
+			// Forks of conflicts differ in extras only.
+			any = c.needs.Or(any, c.needs.And(c.needs.WithoutExtras(c.needs.Of(m)), python))
 		}
 		return any
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	pathpkg "path"
 	"path/filepath"
 	"regexp"
@@ -123,25 +124,32 @@ func openWorkspace(root *pyproject.Project, dir string, disk Disk) (*workspace, 
 			return nil, fault.New(fault.Usage, "", "workspace: %q and %q are both project %q", a.dir, b.dir, a.project.Name)
 		}
 	}
-	w.require(root)
+	err = w.require(root)
 	for _, m := range w.members {
-		w.require(m.project)
+		err = errors.Join(err, w.require(m.project))
 	}
-	return w, nil
+	return w, err
 }
 
-// require notes the workspace sources of a project. As in uv, whether the source is used does not count.
-func (w *workspace) require(p *pyproject.Project) {
-	for name, list := range p.UV.Sources {
+// require notes the workspace sources of a project. As in uv (crates/uv-workspace/src/workspace.rs:414), whether a source is used
+// does not count, and the last of them says what is editable.
+func (w *workspace) require(p *pyproject.Project) error {
+	for _, name := range slices.Sorted(maps.Keys(p.UV.Sources)) {
 		if name == p.Name {
 			continue
 		}
-		for _, s := range list {
-			if s.Workspace && w.required[name] == nil {
-				w.required[name] = s.Editable
+		for _, s := range p.UV.Sources[name] {
+			if !s.Workspace {
+				continue
 			}
+			if said := w.required[name]; said != nil && s.Editable != nil && *said != *s.Editable {
+				return fault.New(fault.Usage, "give every source of it the same editable",
+					"%s: the workspace source of %q is editable = %t, another one %t", p.Filename, name, *s.Editable, *said)
+			}
+			w.required[name] = s.Editable
 		}
 	}
+	return nil
 }
 
 func (w *workspace) discover(definition *pyproject.Workspace, disk Disk) error {

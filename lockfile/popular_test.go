@@ -85,6 +85,7 @@ func TestPopularLikeUV(t *testing.T) {
 			p, without := lockPopular(t, uv, wheels.URL, app.name, app.dependencies)
 			locked++
 			packages += len(p.lock.Packages)
+			p.checkFresh(t)
 			for _, c := range selections {
 				c.flags = without
 				p.compare(t, uv, c, &sum)

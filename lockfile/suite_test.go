@@ -40,6 +40,17 @@ var suiteLine = regexp.MustCompile(`^(3\.[0-9.]+) (x86_64|aarch64) 2\.(\d+)( @\S
 
 func loadSuiteProject(t *testing.T, s *suiteServer, uv *oracle, file string) *suiteProject {
 	t.Helper()
+	p := writeSuiteProject(t, s, file)
+	if err := p.lockWith(t, uv); err != nil {
+		t.Fatal(err)
+	}
+	p.read(t)
+	return p
+}
+
+// writeSuiteProject makes a project's files.
+func writeSuiteProject(t *testing.T, s *suiteServer, file string) *suiteProject {
+	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +113,6 @@ func loadSuiteProject(t *testing.T, s *suiteServer, uv *oracle, file string) *su
 	if repo := filepath.Join(top, "repo"); exists(repo) {
 		commitRepository(t, repo)
 	}
-	p.read(t, uv)
 	return p
 }
 
@@ -111,8 +121,8 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// read locks the project, with the Python of the first selection, and reads it.
-func (p *suiteProject) read(t *testing.T, uv *oracle) {
+// lockWith has uv lock the project, with the Python of the first selection.
+func (p *suiteProject) lockWith(t *testing.T, uv *oracle) error {
 	t.Helper()
 	python := uv.python(t, p.cases[0].target.Python.String())
 	if exists(filepath.Join(p.dir, "backend.py")) {
@@ -120,8 +130,14 @@ func (p *suiteProject) read(t *testing.T, uv *oracle) {
 	}
 	cmd := uv.online(p.dir, "lock", "--python", python)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("uv cannot lock %s: %v\n%s", p.name, err, out)
+		return fmt.Errorf("uv cannot lock %s: %w\n%s", p.name, err, out)
 	}
+	return nil
+}
+
+// read reads the project and its lock.
+func (p *suiteProject) read(t *testing.T) {
+	t.Helper()
 	data, err := os.ReadFile(filepath.Join(p.dir, "uv.lock"))
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +173,18 @@ func commitRepository(t *testing.T, dir string) {
 		cmd := exec.CommandContext(t.Context(), git, args...)
 		cmd.Dir = dir
 		peer.Output(t, cmd)
+	}
+}
+
+// checkFresh wants Check to find nothing in a lock that uv just wrote.
+func (p *suiteProject) checkFresh(t *testing.T) {
+	t.Helper()
+	notes, err := checkDir(p.dir)
+	if err != nil {
+		t.Errorf("%s is fresh, and not by Check: %v", p.name, err)
+	}
+	for _, note := range notes {
+		t.Logf("%s: %s", p.name, note)
 	}
 }
 
@@ -331,6 +359,7 @@ func TestSuiteLikeUV(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			p := loadSuiteProject(t, server, uv, file)
+			p.checkFresh(t)
 			cases := p.cases
 			if !peer.InFull() {
 				first := int(sample(p.name)) % len(cases)
@@ -342,6 +371,5 @@ func TestSuiteLikeUV(t *testing.T) {
 		})
 	}
 	total := sum.agree + sum.named + sum.refused + sum.twice + sum.differ
-	t.Logf("%d projects, %d selections: %d agree file by file, %d of which something is to be built agree by name, %d are refused by both, %d that uv would install twice over are refused by vpk, %d differ",
-		len(files), total, sum.agree, sum.named, sum.refused, sum.twice, sum.differ)
+	t.Logf("%d projects, %d selections: %s", len(files), total, sum)
 }
