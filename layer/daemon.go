@@ -15,6 +15,7 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/spelling"
 )
 
 // engines are the programs that load images, in the order in which they are looked for.
@@ -49,6 +50,12 @@ func (d Daemon) Deliver(ctx context.Context, a Artifact, report progress.Reporte
 	return p.result(target), nil
 }
 
+// Check finds out whether the engine's program is here, before there is anything to deliver.
+func (d Daemon) Check() error {
+	_, err := d.find()
+	return err
+}
+
 func (d Daemon) find() (string, error) {
 	names := engines
 	if d.Engine != "" {
@@ -59,8 +66,11 @@ func (d Daemon) find() (string, error) {
 			return path, nil
 		}
 	}
-	return "", fault.New(fault.Delivery, "install one of docker, podman and nerdctl, or write an archive with -o docker-archive:FILE",
-		"no container engine found: looked for %s", strings.Join(names, ", "))
+	hint := "install one of docker, podman and nerdctl, or write an archive with -o docker-archive:FILE"
+	if near := spelling.Nearest(d.Engine, engines); near != "" && near != d.Engine {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return "", fault.New(fault.Delivery, hint, "no container engine found: looked for %s", strings.Join(names, ", "))
 }
 
 // load runs "ENGINE load" with what feed writes as its input, and returns what it said. When feeding fails, or ctx ends, the

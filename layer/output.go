@@ -1,12 +1,14 @@
 package layer
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"vpk/internal/fault"
+	"vpk/internal/spelling"
 )
 
 // Form is a form of output on the disk.
@@ -21,6 +23,8 @@ const (
 )
 
 const outputForms = "an output is oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or dir:DIR"
+
+var outputNames = []string{string(FormLayout), string(FormOCIArchive), string(FormDockerArchive), string(FormDirectory)}
 
 // Output is where -o asks to write. It is plain data.
 type Output struct {
@@ -56,7 +60,11 @@ func ParseOutput(s string) (Output, error) {
 		}
 	case FormDirectory:
 	default:
-		return wrong("%q is no form of output", form)
+		hint := outputForms
+		if near := spelling.Nearest(form, outputNames); near != "" {
+			hint = fmt.Sprintf("did you mean %s:%s?", near, path)
+		}
+		return Output{}, fault.New(fault.Usage, hint, "output %q: %q is no form of output", s, form)
 	}
 	if o.Path == "" || strings.ContainsRune(o.Path, 0) {
 		return wrong("has no path")

@@ -1,6 +1,9 @@
 package lockfile
 
 import (
+	"maps"
+	"slices"
+
 	"vpk/lockfile/pep440"
 	"vpk/lockfile/pep508"
 	"vpk/wheel/tag"
@@ -30,6 +33,9 @@ type Lock struct {
 
 // Named gives the packages of a normalised name, in the order of the file; several when they differ by version or source.
 func (l *Lock) Named(name string) []*Package { return l.byName[name] }
+
+// Names are the names of all packages, sorted, each once.
+func (l *Lock) Names() []string { return slices.Sorted(maps.Keys(l.byName)) }
 
 // ConflictItem is an extra or a group of a package, or, where both are empty, the package as a project.
 type ConflictItem struct{ Package, Extra, Group string }

@@ -62,7 +62,7 @@ func newBasePin(s *streams) *cobra.Command {
 	}
 	o.sources.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.image.base, "base", "", "base image to pin instead of the configured one")
-	flags.StringSliceVar(&o.image.platform, "platform", nil, "platform to check the base for (default the host's)")
+	flags.StringVar(&o.image.base, "base", "", "base image `REF` to pin instead of the configured one")
+	flags.StringSliceVar(&o.image.platform, "platform", nil, "platform `linux/ARCH` to check the base for (default the host's)")
 	return cmd
 }

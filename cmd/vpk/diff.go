@@ -34,7 +34,7 @@ Exit codes: 0 equal, 1 different, else as for every command (an error prints not
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, args[0], args[1]) },
 	}
 	o.sources.add(cmd)
-	cmd.Flags().StringVar(&o.platform, "platform", "", "platform to compare, linux/amd64 or linux/arm64 (default the host's)")
+	cmd.Flags().StringVar(&o.platform, "platform", "", "platform to compare, `linux/ARCH`: amd64 or arm64 (default the host's)")
 	cmd.Flags().BoolVar(&s.json, "json", false, "print the differences as JSON")
 	return cmd
 }

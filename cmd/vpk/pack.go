@@ -37,10 +37,11 @@ type imageFlags struct {
 }
 
 func (f *imageFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.base, "base", "", "base image: REF, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE (default "+config.DefaultBase+")")
-	flags.StringSliceVar(&f.platform, "platform", nil, "platform of the image, linux/amd64 or linux/arm64 (default the host's)")
-	flags.StringVar(&f.sandbox, "sandbox", "", "where bytecode is compiled: auto, namespaces, direct, docker, podman or the path of an interpreter (default auto)")
+	flags, add := section(cmd, headingImage)
+	defer add()
+	flags.StringVar(&f.base, "base", "", "base image: `REF`, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE (default "+config.DefaultBase+")")
+	flags.StringSliceVar(&f.platform, "platform", nil, "platform of the image, `linux/ARCH`: amd64 or arm64 (default the host's)")
+	flags.StringVar(&f.sandbox, "sandbox", "", "`WHERE` bytecode is compiled: auto, namespaces, direct, docker, podman or the path of an interpreter (default auto)")
 	flags.BoolVar(&f.noBytecode, "no-bytecode", false, "leave out bytecode")
 }
 
@@ -102,14 +103,14 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 	o.sources.add(cmd)
 	o.image.add(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&o.tags, "tag", "t", nil, "name of the image, NAME[:TAG] (repeatable)")
-	flags.StringVar(&o.compression, "compression", "", "compression of the layers: gzip, zstd[:LEVEL] or none (default gzip)")
+	flags.StringArrayVarP(&o.tags, "tag", "t", nil, "name of the image, `NAME[:TAG]` (repeatable)")
+	flags.StringVar(&o.compression, "compression", "", "`COMPRESSION` of the layers: gzip, zstd[:LEVEL] or none (default gzip)")
 	flags.BoolVar(&o.push, "push", false, "push to the registry that each tag names")
-	flags.StringVar(&o.load, "load", "", "load into a container engine: docker, podman or nerdctl (default the first that is there)")
+	flags.StringVar(&o.load, "load", "", "load into a container `ENGINE`: docker, podman or nerdctl (default the first that is there)")
 	flags.Lookup("load").NoOptDefVal = "auto"
-	flags.StringArrayVarP(&o.outputs, "output", "o", nil, "write oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or dir:DIR (repeatable)")
+	flags.StringArrayVarP(&o.outputs, "output", "o", nil, "write to `FORM:PATH`: oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or dir:DIR (repeatable)")
 	flags.BoolVar(&s.json, "json", false, "print a report as JSON instead of the reference")
-	flags.StringVar(&o.digestFile, "digest-file", "", "write the image's digest to this file")
+	flags.StringVar(&o.digestFile, "digest-file", "", "write the image's digest to this `FILE`")
 	return cmd
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"vpk/internal/config"
 	"vpk/internal/fault"
@@ -28,19 +30,45 @@ func newRoot(s *streams) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          subcommands,
+		Version:       version,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetIn(s.in)
 	flags := root.PersistentFlags()
 	flags.BoolVarP(&s.quiet, "quiet", "q", false, "say nothing but errors")
 	flags.BoolVarP(&s.verbose, "verbose", "v", false, "say more")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.Wrap(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), err)
-	})
+	root.Flags().BoolP("version", "V", false, "print the version")
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(s.usage)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(newPack(s), newPlan(s), newTree(s), newVenv(s), newRun(s), newDiff(s), newBase(s), newVersion(s))
+	addCompletion(root)
 	return root
+}
+
+// flagError says what is wrong with a flag, in words of the command line.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var names []string
+		add := func(f *pflag.Flag) { names = append(names, f.Name) }
+		cmd.Flags().VisitAll(add)
+		cmd.InheritedFlags().VisitAll(add)
+		if near := spelling.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			hint = fmt.Sprintf("did you mean --%s?", near)
+		}
+	case errors.As(err, &invalid):
+		f := invalid.GetFlag()
+		want := map[string]string{"bool": "true or false", "uint": "a number from 0"}[f.Value.Type()]
+		err = fmt.Errorf("--%s %q: want %s", f.Name, invalid.GetValue(), first(want, "another value"))
+	}
+	return fault.Wrap(fault.Usage, hint, err)
 }
 
 // arguments refuses fewer or more arguments than a command takes.

@@ -47,7 +47,7 @@ It is for trying an image where there is no container engine, not for running it
 	o.selection.add(cmd)
 	o.sources.add(cmd)
 	o.image.add(cmd)
-	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "set NAME=VALUE in the container (repeatable)")
+	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "set `NAME=VALUE` in the container (repeatable)")
 	return cmd
 }
 

@@ -22,11 +22,12 @@ type sourceFlags struct {
 }
 
 func (f *sourceFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.cacheDir, "cache-dir", "", "cache directory (default $VPK_CACHE_DIR, else vpk in the user's cache directory)")
+	flags, add := section(cmd, headingSources)
+	defer add()
+	flags.StringVar(&f.cacheDir, "cache-dir", "", "cache directory `DIR` (default $VPK_CACHE_DIR, else vpk in the user's cache directory)")
 	flags.BoolVar(&f.offline, "offline", false, "use nothing that is not on this machine already")
-	flags.StringArrayVar(&f.mirrors, "mirror", nil, "FROM=TO: look for files whose URL begins with FROM at TO, a URL or a directory (repeatable)")
-	flags.StringVar(&f.configFile, "config-file", "", "take uv's settings from this uv.toml alone")
+	flags.StringArrayVar(&f.mirrors, "mirror", nil, "`FROM=TO`: look for files whose URL begins with FROM at TO, a URL or a directory (repeatable)")
+	flags.StringVar(&f.configFile, "config-file", "", "take uv's settings from this `FILE` alone, a uv.toml")
 	flags.BoolVar(&f.noConfig, "no-config", false, "take uv's settings from no file")
 }
 

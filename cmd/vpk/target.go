@@ -24,11 +24,12 @@ type targetFlags struct {
 
 func (f *targetFlags) add(cmd *cobra.Command) {
 	f.sources.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&f.image.base, "base", "", "base image whose interpreter is the target")
-	flags.StringSliceVar(&f.image.platform, "platform", nil, "platform of the image, linux/amd64 or linux/arm64 (default the host's)")
-	flags.StringVar(&f.pythonVersion, "python-version", "", "version of the target's interpreter, 3.11 or 3.11.2")
-	flags.StringVar(&f.pythonPlatform, "python-platform", "", "platform of the target in uv's words, x86_64-manylinux_2_36")
+	flags, add := section(cmd, headingTarget)
+	defer add()
+	flags.StringVar(&f.image.base, "base", "", "base image whose interpreter is the target: `REF`, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE")
+	flags.StringSliceVar(&f.image.platform, "platform", nil, "platform of the image, `linux/ARCH`: amd64 or arm64 (default the host's)")
+	flags.StringVar(&f.pythonVersion, "python-version", "", "`VERSION` of the target's interpreter, 3.11 or 3.11.2")
+	flags.StringVar(&f.pythonPlatform, "python-platform", "", "`PLATFORM` of the target in uv's words, x86_64-manylinux_2_36")
 }
 
 // check is for before anything is read.

@@ -14,7 +14,7 @@ type treeOptions struct {
 	selection selectionFlags
 	target    targetFlags
 
-	depth    int
+	depth    uint
 	noDedupe bool
 	view     pack.TreeView
 }
@@ -42,10 +42,10 @@ why the package is there.`,
 	o.selection.add(cmd)
 	o.target.add(cmd)
 	flags := cmd.Flags()
-	flags.Lookup("package").Usage = "show only the tree of this package or member of the workspace (repeatable)"
+	flags.Lookup("package").Usage = "show only the tree of the package, or member of the workspace, `NAME` (repeatable)"
 	flags.Lookup("all-packages").Usage = "show every member of the workspace"
-	flags.IntVarP(&o.depth, "depth", "d", 255, "how deep to show the tree")
-	flags.StringSliceVar(&o.view.Prune, "prune", nil, "leave out this package, and what only it requires (repeatable)")
+	flags.UintVarP(&o.depth, "depth", "d", 255, "show the tree to the depth `N`")
+	flags.StringSliceVar(&o.view.Prune, "prune", nil, "leave out the package `NAME`, and what only it requires (repeatable)")
 	flags.BoolVar(&o.view.Invert, "invert", false, "show who requires a package")
 	flags.BoolVar(&o.noDedupe, "no-dedupe", false, "repeat the requirements of packages that stand there again")
 	flags.BoolVar(&s.json, "json", false, "print JSON")
@@ -106,7 +106,7 @@ func (o *treeOptions) members(p *pack.Project) []string {
 
 // drawing draws a tree as uv does (crates/uv-resolver/src/lock/tree.rs).
 type drawing struct {
-	depth     int
+	depth     uint
 	noDedupe  bool
 	invert    bool
 	installed bool // show the size of what is installed, where it is known
@@ -158,7 +158,7 @@ func (d *drawing) next(name string) []pack.TreeEdge {
 
 // visit draws a package that an edge leads to from another, and what is below it. Its line begins with top, those below
 // with rest.
-func (d *drawing) visit(e pack.TreeEdge, from, top, rest string, depth int) {
+func (d *drawing) visit(e pack.TreeEdge, from, top, rest string, depth uint) {
 	p := d.packages[e.Name]
 	next := d.next(e.Name)
 	again := len(next) > 0 && (d.path[e.Name] || d.drawn[e.Name] && !d.noDedupe)

@@ -32,8 +32,8 @@ and for an interpreter of this machine, which it runs with.`,
 	o.selection.add(cmd)
 	o.sources.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.project, "project", "", "directory of the project (default the working directory)")
-	flags.StringVar(&o.python, "python", "python3", "interpreter of the environment: a path or a name in PATH")
+	flags.StringVar(&o.project, "project", "", "`DIR` of the project (default the working directory)")
+	flags.StringVar(&o.python, "python", "python3", "interpreter of the environment: the path of a `PROGRAM` or its name in PATH")
 	flags.BoolVar(&o.bytecode, "bytecode", false, "compile bytecode (checked-hash)")
 	return cmd
 }

@@ -266,9 +266,23 @@ func ParsePlatform(s string) (arch string, err error) {
 	arch, variant, _ := strings.Cut(rest, "/")
 	switch {
 	case !ok || system != "linux" || arch == "":
-		return "", fmt.Errorf("platform %q is not linux/ARCH", s)
+		return "", fmt.Errorf("platform %q is not linux/ARCH%s", s, meantPlatform(s))
 	case arch == "amd64" && variant == "", arch == "arm64" && (variant == "" || variant == "v8"):
 		return arch, nil
 	}
-	return "", fmt.Errorf("platform %q is not supported: want linux/amd64 or linux/arm64", s)
+	return "", fmt.Errorf("platform %q is not supported: want linux/amd64 or linux/arm64%s", s, meantPlatform(s))
+}
+
+// meantPlatform tells which platform a word may mean, as the end of a message: one that is misspelt, lacks its first part, or
+// has the name that kernels have for the machine.
+func meantPlatform(s string) string {
+	near := spelling.Nearest(s, []string{"linux/amd64", "linux/arm64"})
+	arch := s[strings.LastIndexByte(s, '/')+1:]
+	if other := map[string]string{"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "amd64": "amd64", "arm64": "arm64"}[arch]; other != "" {
+		near = "linux/" + other
+	}
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", near)
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"vpk/internal/fault"
+	"vpk/internal/spelling"
 	"vpk/layer/base"
 )
 
@@ -28,7 +31,14 @@ func resolveBase(ctx context.Context, s *Sources, o Options) (*base.Image, error
 	if err != nil {
 		return nil, err
 	}
-	return base.Open(ctx, ref, s.baseOptions(o.Arch))
+	b, err := base.Open(ctx, ref, s.baseOptions(o.Arch))
+	// A form that is misspelt is a registry's reference with a tag.
+	if form, path, ok := strings.Cut(o.Base, ":"); err != nil && ok && ref.IsRegistry() {
+		if near := spelling.Nearest(form, []string{"oci-archive", "docker-archive"}); near != "" {
+			err = fault.Wrap(fault.KindOf(err), fmt.Sprintf("did you mean %s:%s?", near, path), err)
+		}
+	}
+	return b, err
 }
 
 // unpinned tells that a base image may be another one tomorrow, and what to do; both are empty for one that cannot.

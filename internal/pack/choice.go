@@ -23,6 +23,8 @@ type Choice struct {
 	wheels []*wheel.Wheel
 	// base says that the base is not pinned, if it is not.
 	base []Warning
+	// absent are about names that the lock does not have.
+	absent []Warning
 	// Note is what could not be compared with the lock; empty where all could.
 	Note string
 }
@@ -55,7 +57,7 @@ func ChooseForBase(ctx context.Context, s *Sources, o Options) (*Choice, error) 
 }
 
 func choose(ctx context.Context, s *Sources, p *Project, selection Selection, c *Choice) (_ *Choice, err error) {
-	c.project = p
+	c.project, c.absent = p, p.absentWarnings(selection)
 	if c.selection, err = p.choose(selection, c.target); err != nil {
 		return nil, err
 	}

@@ -39,7 +39,11 @@ func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
 		if engine == "auto" {
 			engine = ""
 		}
-		list = append(list, target{"loaded", layer.Daemon{Engine: engine}})
+		daemon := layer.Daemon{Engine: engine}
+		if err := daemon.Check(); err != nil {
+			return nil, nil, err
+		}
+		list = append(list, target{"loaded", daemon})
 	}
 	if o.Deliveries.Push {
 		list = append(list, target{"pushed", layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain}})

@@ -46,5 +46,8 @@ func (s *Sources) check(p *Project, selection Selection) error {
 	if note != "" {
 		s.reporter.Note("%s", note)
 	}
+	for _, w := range p.absentWarnings(selection) {
+		s.reporter.Note("%s; %s", w.Message, w.Hint)
+	}
 	return err
 }

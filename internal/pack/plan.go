@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"vpk/internal/progress"
+	"vpk/internal/spelling"
+	"vpk/lockfile/pep508"
 )
 
 // PlanReport is what `vpk plan` shows.
@@ -36,6 +38,7 @@ const (
 	UnpinnedBase WarningKind = "base-not-pinned" // the same plan may stand on another base tomorrow
 	Collisions   WarningKind = "collision"       // two packages claim a path; known when all wheels are in the cache
 	LargeWheel   WarningKind = "large"           // of more than largeWheel
+	Misspelt     WarningKind = "not-in-lock"     // a package that is to be left out is not there to begin with
 	NoHash       WarningKind = "no-hash"         // the lock cannot tell whether a wheel is the right one
 	WeakHash     WarningKind = "weak-hash"       // MD5: two files with one hash can be made
 )
@@ -57,11 +60,30 @@ func (c *Choice) Plan() (*PlanReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	report.Warnings = slices.Concat(c.base, collisions, largeWarning(report.Packages), c.hashWarnings())
+	report.Warnings = slices.Concat(c.base, collisions, largeWarning(report.Packages), c.hashWarnings(), c.absent)
 	if report.Warnings == nil {
 		report.Warnings = []Warning{}
 	}
 	return report, nil
+}
+
+// absentWarnings are about packages to leave out that the lock does not have: as in uv that is no error, but most likely
+// misspelt.
+func (p *Project) absentWarnings(s Selection) []Warning {
+	var warnings []Warning
+	for _, name := range s.NoInstall {
+		if normal := pep508.NormalizeName(name); len(p.Lock.Named(normal)) == 0 {
+			hint := "`vpk plan` shows what there is"
+			if near := spelling.Nearest(normal, p.Lock.Names()); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			warnings = append(warnings, Warning{
+				Kind: Misspelt, Packages: []string{normal}, Hint: hint,
+				Message: fmt.Sprintf("package %q is to be left out, and %s has none of that name", name, p.Lock.Filename),
+			})
+		}
+	}
+	return warnings
 }
 
 // collisionWarnings has one warning for each pair of packages.

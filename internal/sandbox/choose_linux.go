@@ -17,6 +17,7 @@ import (
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
+	"vpk/internal/spelling"
 )
 
 // trialTime bounds a trial; an engine may have to import the root first.
@@ -43,7 +44,11 @@ func Choose(ctx context.Context, o Options) (Sandbox, error) {
 	case o.Choice == "" || o.Choice == "auto":
 		names = engines
 	case !slices.Contains(engines, o.Choice) && !filepath.IsAbs(o.Choice):
-		return nil, fault.New(fault.Usage, "use auto, "+strings.Join(engines, ", ")+", or the absolute path of an interpreter", "no sandbox is called %q", o.Choice)
+		hint := "use auto, " + strings.Join(engines, ", ") + ", or the absolute path of an interpreter"
+		if near := spelling.Nearest(o.Choice, append(slices.Clone(engines), "auto")); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return nil, fault.New(fault.Usage, hint, "no sandbox is called %q", o.Choice)
 	}
 	j := judge{Options: o, place: place(), tried: map[string]bool{}}
 	errs := make([]error, len(names))
