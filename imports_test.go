@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	"lockfile/pep508":    {},
 	"lockfile/pyproject": {"lockfile/tomlpos"},
 	"lockfile":           {"lockfile/pyproject", "lockfile/tomlpos"},
+	"lockfile/backend":   {"lockfile/pyproject", "lockfile/tomlpos"},
 	"lockfile/tomlpos":   {},
 	"wheel/tag":          {},
 	"wheel":              {},
@@ -39,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/config":    {"lockfile/pyproject", "lockfile/tomlpos"},
 	"internal/sandbox":   {},
 	"internal/pack": {
-		"internal/config", "internal/sandbox", "layer", "layer/base", "layer/diff", "lockfile", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel", "wheel/index",
+		"internal/config", "internal/sandbox", "layer", "layer/base", "layer/diff", "lockfile", "lockfile/backend", "lockfile/pyproject", "pyc", "venv", "venv/project", "wheel", "wheel/index",
 	},
 	"cmd/vpk": {"internal/config", "internal/pack", "internal/sandbox", "layer"},
 

@@ -65,11 +65,6 @@ func unsupported(p *Package) string {
 		if len(p.Wheels) > 0 {
 			return ""
 		}
-	default:
-		if p.Source.IsRoot() {
-			return "the project is a package (editable): set `package = false` in [tool.uv] and run `uv lock` to pack it as plain files"
-		}
-		return "it is a directory: " + build
 	}
 	switch {
 	case p.Source.Kind == URL:

@@ -1,6 +1,7 @@
 package lockfile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,7 +72,6 @@ sdist = { url = "https://index.example/source-1.0.tar.gz" }
 	}
 	want := `sources that can't be installed:
   archive 1.0 from url https://files.example/archive-1.0.tar.gz: it is a source distribution: depend on a release with a wheel, or build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (demo → archive)
-  dir from editable ../dir: it is a directory: build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (demo → dir)
   file 1.0 from path file-1.0.tar.gz: it is a source distribution: build a wheel of it (` + "`uv build --wheel`" + `) and depend on that (demo → repo → file)
   nothing 1.0 from registry https://index.example/simple: the lock has no file of it (demo → nothing)
   odd 1.0 from registry https://index.example/simple: the address of its wheel is neither http, https nor a file of this machine (demo → odd)
@@ -86,23 +86,69 @@ no wheel for CPython 3.11.0 on manylinux_2_36_x86_64:
 	}
 }
 
-// TestSelectPackagedProject refuses a project that would have to be built, and says how to go on.
-func TestSelectPackagedProject(t *testing.T) {
-	text := head + "[[package]]\nname = \"demo\"\nversion = \"1.0\"\nsource = { editable = \".\" }\n[package.dev-dependencies]\ndev = []\n"
+// TestSelectLocal selects projects that are packages apart from wheels, in one order of installation.
+func TestSelectLocal(t *testing.T) {
+	text := head + `
+[[package]]
+name = "demo"
+version = "1.0"
+source = { editable = "." }
+dependencies = [{ name = "lib" }, { name = "fine" }]
+[package.dev-dependencies]
+dev = []
+[[package]]
+name = "fine"
+version = "1.0"
+source = { registry = "https://index.example/simple" }
+wheels = [{ url = "https://index.example/fine-1.0-py3-none-any.whl" }]
+[[package]]
+name = "lib"
+source = { directory = "../lib" }
+dependencies = [{ name = "fine" }]
+`
 	lock := mustParse(t, text)
 	target := testTarget("3.11", tag.X8664)
-	_, err := lockfile.Select(lock, target, lockfile.Request{})
-	if fault.KindOf(err) != fault.Package || !strings.Contains(err.Error(), "demo 1.0: the project is a package (editable): set `package = false`") {
-		t.Errorf("got %v", err)
-	}
-	for name, r := range map[string]lockfile.Request{
-		"only groups": {OnlyDev: true},
-		"excluded":    {NoInstall: []string{"Demo"}},
-	} {
-		s, err := lockfile.Select(lock, target, r)
-		if err != nil || len(s.Packages) != 0 || len(s.Roots) != 1 || s.Roots[0].Name != "demo" {
-			t.Errorf("%s: %+v, %v", name, s, err)
+	names := func(s *lockfile.Selection) (list []string) {
+		for _, p := range s.Packages {
+			list = append(list, fmt.Sprintf("%d %s of %q", p.Rank, p.Package.Name, p.RequiredBy))
 		}
+		for _, p := range s.Local {
+			list = append(list, fmt.Sprintf("%d local %s of %q", p.Rank, p.Package.Name, p.RequiredBy))
+		}
+		for _, r := range s.Reached {
+			list = append(list, fmt.Sprintf("%s %d %d", r.Package.Name, r.Selected, r.Local))
+		}
+		return list
+	}
+	for _, c := range []struct {
+		name    string
+		request lockfile.Request
+		want    []string
+	}{
+		{"all", lockfile.Request{}, []string{
+			`0 fine of ["demo" "lib"]`, `2 local demo of []`, `1 local lib of ["demo"]`, "demo -1 0", "fine 0 -1", "lib -1 1",
+		}},
+		{"only groups", lockfile.Request{OnlyDev: true}, []string{"demo -1 -1"}},
+		{"excluded", lockfile.Request{NoInstall: []string{"Demo"}}, []string{
+			`0 fine of ["demo" "lib"]`, `1 local lib of ["demo"]`, "demo -1 -1", "fine 0 -1", "lib -1 0",
+		}},
+		{"no local", lockfile.Request{NoInstallLocal: true}, []string{`0 fine of ["demo" "lib"]`, "demo -1 -1", "fine 0 -1", "lib -1 -1"}},
+	} {
+		s, err := lockfile.Select(lock, target, c.request)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if diff := cmp.Diff(c.want, names(s)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", c.name, diff)
+		}
+	}
+	all, err := lockfile.Select(lock, target, lockfile.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	less, err := lockfile.Select(lock, target, lockfile.Request{NoInstallProject: true})
+	if err != nil || all.Digest() == less.Digest() {
+		t.Errorf("the digest does not tell a project that is installed: %v", err)
 	}
 }
 

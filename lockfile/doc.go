@@ -27,9 +27,9 @@
 // Roots are the project in the lock's directory, the members that are named, or all members, which is also what a root
 // that is no project means; the groups of such a root are requirements, whose packages are found by resolution markers.
 //
-// Wheels come from an index, a URL or a path (Selected says where); a virtual project is not installed. Whatever would have
-// to be built (source distributions, git and directory sources, a project that is a package) is an error that names all
-// of it.
+// Wheels come from an index, a URL or a path (Selected says where). A directory that is a package is installed in place (Local);
+// a virtual one is not installed. Whatever would have to be built (source distributions, git sources) is an error that names
+// all of it.
 //
 // # Freshness
 //

@@ -11,8 +11,8 @@ type Reached struct {
 	Package *Package
 	// Root tells that it was selected for.
 	Root bool
-	// Selected is its place in Selection.Packages, -1 for one that is not installed.
-	Selected int
+	// Selected is its place in Selection.Packages, Local that in Selection.Local; both are -1 for one that is not installed.
+	Selected, Local int
 	// Requires are the dependencies that were followed, each once: the package's own, those of extras, those of groups, each
 	// sorted by name.
 	Requires []Edge
@@ -29,22 +29,25 @@ type Edge struct {
 }
 
 // reached turns the graph into values.
-func (g *graph) reached(installed []*node) []Reached {
+func (g *graph) reached(built []*node, local []Local) []Reached {
 	sorted := slices.Clone(g.nodes)
 	slices.SortFunc(sorted, compareNodes)
-	selected, place := make([]int, len(g.nodes)), make([]int, len(g.nodes))
+	selected, inPlace, place := make([]int, len(g.nodes)), make([]int, len(g.nodes)), make([]int, len(g.nodes))
 	for i := range selected {
-		selected[i] = -1
+		selected[i], inPlace[i] = -1, -1
 	}
-	for i, n := range installed {
+	for i, n := range built {
 		selected[n.index] = i
+	}
+	for i, l := range local {
+		inPlace[g.byPkg[l.Package].index] = i
 	}
 	for i, n := range sorted {
 		place[n.index] = i
 	}
 	list := make([]Reached, len(sorted))
 	for i, n := range sorted {
-		list[i] = Reached{Package: n.pkg, Root: n.root, Selected: selected[n.index]}
+		list[i] = Reached{Package: n.pkg, Root: n.root, Selected: selected[n.index], Local: inPlace[n.index]}
 		for _, e := range n.edges {
 			list[i].Requires = append(list[i].Requires, Edge{To: place[e.to.index], Extra: e.extra, Group: e.group, Extras: e.extras})
 		}

@@ -17,8 +17,10 @@ type Selection struct {
 	// Roots are the projects and workspace members that were selected for, in the order asked for. Virtual ones are never
 	// installed, only their dependencies. There are none for a workspace without members.
 	Roots []*Package
-	// Packages are those to install, sorted by name.
+	// Packages are those to install from wheels, sorted by name.
 	Packages []Selected
+	// Local are those to install in place, sorted by name.
+	Local []Local
 	// Reached are all packages that were come upon, sorted by name, with those that are not installed: virtual projects, and
 	// what was left out by name.
 	Reached []Reached
@@ -108,13 +110,22 @@ func (g *graph) selection(target tag.Target, req Request) (*Selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Packages, err = chooseWheels(installed, target); err != nil {
+	var built []*node
+	var ranks []int
+	for i, rank := range g.ranks(installed) {
+		if n := installed[i]; n.pkg.isInstalledInPlace() {
+			s.Local = append(s.Local, Local{n.pkg, rank, n.requirers()})
+		} else {
+			built, ranks = append(built, n), append(ranks, rank)
+		}
+	}
+	if s.Packages, err = chooseWheels(built, target); err != nil {
 		return nil, err
 	}
-	for i, rank := range g.ranks(installed) {
-		s.Packages[i].Rank, s.Packages[i].RequiredBy = rank, installed[i].requirers()
+	for i, n := range built {
+		s.Packages[i].Rank, s.Packages[i].RequiredBy = ranks[i], n.requirers()
 	}
-	s.Reached = g.reached(installed)
+	s.Reached = g.reached(built, s.Local)
 	return s, nil
 }
 

@@ -23,9 +23,13 @@
 //   - Empty directories of a wheel are not made.
 //   - Between wheels, see Join; uv leaves the last writer's file and both RECORD rows.
 //
+// A project can be installed in place (InstallLocal): its modules stay where they are, and a .pth file names the directories that they
+// are imported from, by absolute paths. Everything else of it is as if it came from a wheel: METADATA, entry points, scripts,
+// RECORD. It has no direct_url.json, which would tell of the place on the machine that built it.
+//
 // The bytecode of a wheel is made elsewhere, from its Part, and is never in RECORD, but for what a wheel itself ships.
 //
-// Not done: editable installs, sources to build, Windows, free-threaded interpreters' paths.
+// Not done: sources to build, Windows, free-threaded interpreters' paths.
 package venv
 
 // formatVersion is raised when the same wheel gives other entries: it is in every key.

@@ -263,20 +263,25 @@ func (in *installation) checkDirectories() {
 	}
 }
 
-// installed makes the part. RECORD comes last, for it lists all others.
+// installed makes the part of a wheel.
 func (in *installation) installed(p Package) Installed {
+	return in.assemble(p.Version, tree.Part{
+		Name: "wheel/" + in.name + "-" + p.Version,
+		Key:  cas.Key("wheel", formatVersion, p.Wheel.SHA256, in.spec.Prefix, in.spec.Python.Short(), in.name, p.Version, p.DirectURL),
+	})
+}
+
+// assemble gives a part what was placed. RECORD comes last, for it lists all others.
+func (in *installation) assemble(version string, part tree.Part) Installed {
 	s := in.spec
 	out := Installed{
 		Name:    in.name,
-		Version: p.Version,
+		Version: version,
 		site:    s.SitePackages(),
 		record:  s.SitePackages() + "/" + in.distInfo + "/RECORD",
-		Part: tree.Part{
-			Name:    "wheel/" + in.name + "-" + p.Version,
-			Key:     cas.Key("wheel", formatVersion, p.Wheel.SHA256, s.Prefix, s.Python.Short(), in.name, p.Version, p.DirectURL),
-			Entries: make([]tree.Entry, 0, len(in.files)),
-		},
+		Part:    part,
 	}
+	out.Part.Entries = make([]tree.Entry, 0, len(in.files))
 	out.rows = make([]row, 0, len(in.files))
 	for _, name := range slices.Sorted(maps.Keys(in.files)) {
 		f := in.files[name]

@@ -65,20 +65,20 @@ func exclusives(cmd *cobra.Command, except func(a, b string) bool) error {
 
 // project reads the project in a directory, with uv's settings for it, and what to select from it.
 func (f *selectionFlags) project(cmd *cobra.Command, dir string, env config.Environment) (*pack.Project, pack.Selection, error) {
-	p, err := pack.ReadProject(dir)
+	p, err := pack.ReadProject(dir, f.Packages, f.AllPackages)
 	if err != nil {
 		return nil, pack.Selection{}, err
 	}
 	if err := p.Configure(env); err != nil {
 		return nil, pack.Selection{}, err
 	}
-	selection, err := f.merged(cmd, env.Selection, p.Config)
+	selection, err := f.merged(cmd, env.Selection, p)
 	return p, selection, err
 }
 
 // merged is what the flags say, with the environment, and where they say nothing what [tool.vpk] says. As in uv, the variables are
 // as good as the flags of their names, but for UV_NO_GROUP, which --no-group replaces.
-func (f *selectionFlags) merged(cmd *cobra.Command, env config.Selection, file config.File) (pack.Selection, error) {
+func (f *selectionFlags) merged(cmd *cobra.Command, env config.Selection, p *pack.Project) (pack.Selection, error) {
 	s := f.Selection
 	given := cmd.Flags().Changed
 	s.Frozen = s.Frozen || env.Frozen
@@ -90,8 +90,9 @@ func (f *selectionFlags) merged(cmd *cobra.Command, env config.Selection, file c
 	if !given("no-group") {
 		s.NoGroups = env.NoGroups
 	}
-	if !given("package") && !given("all-packages") && file.Package != "" {
-		s.Packages = []string{file.Package}
+	file := p.Config
+	if !given("package") && !given("all-packages") {
+		s.Packages = p.Packages
 	}
 	onlyGroups := given("only-group") || given("only-dev")
 	if !given("extra") && !given("all-extras") && !onlyGroups {

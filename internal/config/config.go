@@ -42,6 +42,8 @@ type File struct {
 	Base        string            `toml:"base"`        // as --base
 	Platforms   []string          `toml:"platforms"`   // "linux/amd64"
 	Package     string            `toml:"package"`     // the workspace member to pack
+	Packages    []string          `toml:"packages"`    // import packages and modules of this project, by path; nil to find them
+	Version     string            `toml:"version"`     // of this project, where it is dynamic
 	Extras      []string          `toml:"extras"`      // as --extra
 	Groups      []string          `toml:"groups"`      // as --group
 	Entrypoint  []string          `toml:"entrypoint"`  // of the image
@@ -69,7 +71,7 @@ type Bytecode struct {
 // Keys are the known keys of [tool.vpk].
 var keys = []string{
 	"annotations", "base", "bytecode", "cmd", "collisions", "compression", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
-	"mirror", "owner", "package", "platforms", "ports", "user", "workdir",
+	"mirror", "owner", "package", "packages", "platforms", "ports", "user", "version", "workdir",
 }
 
 // bytecodeKeys are those of [tool.vpk.bytecode].

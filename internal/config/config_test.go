@@ -93,7 +93,7 @@ func TestKeysAreTheFields(t *testing.T) {
 			for _, key := range bytecodeKeys {
 				b.WriteString("bytecode." + key + " = false\n")
 			}
-		case "base", "package", "user", "owner", "workdir", "collisions", "compression":
+		case "base", "package", "version", "user", "owner", "workdir", "collisions", "compression":
 			b.WriteString(key + " = ''\n")
 		default:
 			b.WriteString(key + " = []\n")

@@ -22,6 +22,9 @@ type Environment struct {
 	// Mirrors is VPK_MIRROR.
 	Mirrors []Mirror
 
+	// Versions are SETUPTOOLS_SCM_PRETEND_VERSION_FOR_NAME by NAME, and SETUPTOOLS_SCM_PRETEND_VERSION by "".
+	Versions map[string]string
+
 	Selection Selection
 	Network   Network
 	Logins    Logins
@@ -107,6 +110,7 @@ func ReadEnvironment(environ []string, userCacheDir string) (Environment, error)
 			},
 		},
 		Logins:   r.logins(),
+		Versions: r.versions(),
 		Settings: r.settings(),
 		Files:    r.files(),
 	}
@@ -288,6 +292,17 @@ func (r *environReader) logins() Logins {
 		l.Store = filepath.Join(dir, "uv", "credentials", "credentials.toml")
 	}
 	return l
+}
+
+func (r *environReader) versions() map[string]string {
+	const variable = "SETUPTOOLS_SCM_PRETEND_VERSION"
+	versions := map[string]string{"": r.get(variable)}
+	for name, value := range r.values {
+		if name, ok := strings.CutPrefix(name, variable+"_FOR_"); ok && name != "" {
+			versions[name] = value
+		}
+	}
+	return versions
 }
 
 // files are uv's (crates/uv-dirs/src/lib.rs).

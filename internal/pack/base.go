@@ -59,7 +59,7 @@ func (o Options) baseRef() (base.Ref, error) {
 		return base.Ref{}, err
 	}
 	if o.Base == o.Project.Config.Base {
-		ref = ref.In(o.Project.Dir)
+		ref = ref.In(o.Project.baseDir())
 	}
 	return ref, nil
 }

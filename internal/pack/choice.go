@@ -98,7 +98,7 @@ func (c *Choice) packages() []Package {
 }
 
 // collisions are the paths that two packages claim. They are known once all wheels are in the cache.
-func (c *Choice) collisions() ([]venv.Collision, error) {
+func (c *Choice) collisions(locals []local) ([]venv.Collision, error) {
 	spec := venv.Spec{Prefix: prefix, Python: c.target.Python, Interpreter: c.interpreter}
 	w := wheels{installed: make([]venv.Installed, len(c.wheels)), archives: c.wheels}
 	for i, p := range c.selection.Packages {
@@ -114,7 +114,11 @@ func (c *Choice) collisions() ([]venv.Collision, error) {
 		installed.Rank = p.Rank
 		w.installed[i] = installed
 	}
+	projects, err := installLocals(spec, locals, c.project.inImage)
+	if err != nil {
+		return nil, err
+	}
 	// Whatever the project makes of collisions, here they are told.
-	_, collisions, err := environmentParts(spec, &w, config.File{})
+	_, collisions, err := environmentParts(spec, &w, projects, config.File{})
 	return collisions, err
 }

@@ -6,7 +6,10 @@
 // image together, deliver. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
 // lock before the network is touched, a command that does not exist before a layer is built.
 //
-// Places in the image: the environment is /app/.venv, the project's files are below /app. Files of dependencies have one
+// Places in the image: the environment is /app/.venv. The workspace's root is /app: the files of each project that is packed or
+// installed in place are below it as they are below the root, and those of a project outside of the workspace in
+// /app/.venv/src/NAME. A single project is a workspace of its own. The project that is packed alone is the working directory.
+// What projects bring is in a layer of its own, their metadata and scripts too. Files of dependencies have one
 // constant time, whatever SOURCE_DATE_EPOCH says, so that their layer is the same in every build.
 //
 // Nothing here reads the environment or the clock of the machine but to measure: both come in as options.

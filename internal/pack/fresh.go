@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -22,7 +21,7 @@ func (p *Project) check(s Selection) (note string, err error) {
 	}
 	notes, err := lockfile.Check(p.Lock, lockfile.Freshness{
 		Project:      p.Manifest,
-		Disk:         lockfile.Disk{Dir: dir, ReadFile: os.ReadFile, ReadDir: os.ReadDir},
+		Disk:         osDisk(dir),
 		DefaultIndex: config.DefaultIndex,
 		Settings:     p.Settings,
 	})

@@ -3,7 +3,7 @@ package pack
 import (
 	"context"
 	"errors"
-	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,7 +12,6 @@ import (
 	"vpk/internal/progress"
 	"vpk/lockfile"
 	"vpk/venv"
-	"vpk/venv/project"
 	"vpk/venv/tree"
 	"vpk/wheel"
 )
@@ -122,8 +121,8 @@ func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lock
 	return nil
 }
 
-// environmentParts are the parts of an environment whose wheels are installed.
-func environmentParts(spec venv.Spec, w *wheels, c config.File) ([]tree.Part, []venv.Collision, error) {
+// environmentParts are the parts of an environment whose wheels and projects are installed.
+func environmentParts(spec venv.Spec, w *wheels, locals []venv.Installed, c config.File) ([]tree.Part, []venv.Collision, error) {
 	skeleton, err := venv.Skeleton(spec)
 	if err != nil {
 		return nil, nil, err
@@ -132,33 +131,5 @@ func environmentParts(spec venv.Spec, w *wheels, c config.File) ([]tree.Part, []
 	if c.Collisions == "error" {
 		policy = venv.Refuse
 	}
-	return venv.Join(skeleton, w.installed, policy)
-}
-
-// projectPart is the part of the project's own files, less what this run writes and the cache.
-func projectPart(ctx context.Context, s *Sources, p *Project, d Deliveries) (tree.Part, error) {
-	dir, err := filepath.Abs(p.Dir)
-	if err != nil {
-		return tree.Part{}, err
-	}
-	ignore, err := project.ReadIgnore(dir)
-	if err != nil {
-		return tree.Part{}, err
-	}
-	options := project.Options{Ignore: ignore, Include: p.Config.Include, Exclude: p.Config.Exclude, Dest: appDir, Outputs: []string{s.cache.Dir()}}
-	written := []string{d.DigestFile}
-	for _, out := range d.Outputs {
-		written = append(written, out.Path)
-	}
-	for _, name := range written {
-		if name == "" {
-			continue
-		}
-		path, err := filepath.Abs(name)
-		if err != nil {
-			return tree.Part{}, err
-		}
-		options.Outputs = append(options.Outputs, path)
-	}
-	return project.Files(ctx, dir, options)
+	return venv.Join(skeleton, slices.Concat(w.installed, locals), policy)
 }

@@ -3,21 +3,9 @@ package pack
 import (
 	"time"
 
-	"vpk/internal/config"
 	"vpk/layer"
 	"vpk/lockfile"
-	"vpk/lockfile/pyproject"
 )
-
-// Project is a project as its files say, before anything is chosen from it.
-type Project struct {
-	Dir      string // as named by the user
-	Manifest *pyproject.Project
-	Config   config.File
-	Lock     *lockfile.Lock // nil after ReadManifest
-	// Settings are uv's, of all places; nil before Configure.
-	Settings *pyproject.Settings
-}
 
 // Selection is what the command line says of packages. DefaultGroups and RootGroups are filled in from pyproject.toml.
 type Selection struct {

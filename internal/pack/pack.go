@@ -8,7 +8,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"vpk/internal/config"
 	"vpk/layer"
 	"vpk/layer/base"
 	"vpk/lockfile"
@@ -42,6 +41,7 @@ type image struct {
 	digest     v1.Hash
 	base       *base.Image
 	selection  *lockfile.Selection
+	locals     []local
 	wheels     *wheels
 	tree       tree.Tree
 	layers     []*layer.Layer
@@ -77,7 +77,10 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if err := o.Selection.requireHashes(img.selection); err != nil {
 		return nil, err
 	}
-	own, err := projectPart(ctx, s, p, o.Deliveries)
+	if img.locals, err = p.locals(img.selection); err != nil {
+		return nil, err
+	}
+	own, err := p.projectParts(ctx, s, img.selection, o.Selection, o.Deliveries)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if err = errors.Join(distinct([]error{err, stdlibErr})...); err != nil {
 		return nil, err
 	}
-	dependencies, err := img.join(s, spec, p.Config)
+	dependencies, installed, err := img.join(s, spec, p)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +106,7 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if err != nil {
 		return nil, err
 	}
+	app = slices.Concat(installed, app)
 	if c != nil {
 		img.bytecode = c.counts()
 	}
@@ -124,33 +128,52 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	return img, err
 }
 
-// join gives the environment's parts and notes what packages disagree on.
-func (i *image) join(s *Sources, spec venv.Spec, c config.File) (parts []tree.Part, err error) {
-	parts, i.collisions, err = environmentParts(spec, i.wheels, c)
+// join gives the environment's parts, those of projects that are installed in place by themselves, and notes what packages
+// disagree on.
+func (i *image) join(s *Sources, spec venv.Spec, p *Project) (dependencies, locals []tree.Part, err error) {
+	installed, err := installLocals(spec, i.locals, p.inImage)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, collisions, err := environmentParts(spec, i.wheels, installed, p.Config)
+	i.collisions = collisions
 	for _, collision := range i.collisions {
 		s.reporter.Note("two packages bring %s", collision)
 	}
-	return parts, err
+	dependencies, locals = apart(parts)
+	return dependencies, locals, err
 }
 
-// appParts are the project's own files and, unless c is nil, their bytecode; none when there is nothing.
-func appParts(ctx context.Context, own tree.Part, c *compiler) ([]tree.Part, error) {
-	if len(own.Entries) == 0 {
-		return nil, nil
-	}
+// appParts are the projects' own files, each part followed by its bytecode unless c is nil.
+func appParts(ctx context.Context, own []tree.Part, c *compiler) ([]tree.Part, error) {
 	if c == nil {
-		return []tree.Part{own}, nil
+		return own, nil
 	}
-	bytecode, err := c.project(ctx, own)
-	if err != nil || len(bytecode.Entries) == 0 {
-		return []tree.Part{own}, err
+	var parts []tree.Part
+	for _, part := range own {
+		bytecode, err := c.project(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+		if len(bytecode.Entries) > 0 {
+			parts = append(parts, bytecode)
+		}
 	}
-	return []tree.Part{own, bytecode}, nil
+	return parts, nil
 }
 
 // config is the image's configuration, with what it says of its origin.
 func (i *image) config(p *Project, o Options) (layer.Config, error) {
-	c, err := imageConfig(p.Config, i.base.ConfigFile().Config.Env, newFiles(i.tree, i.base.Files), slices.Sorted(maps.Keys(p.Manifest.Scripts)))
+	said := p.Config
+	if said.Workdir == "" {
+		var err error
+		if said.Workdir, err = p.workdir(i.selection); err != nil {
+			return layer.Config{}, err
+		}
+	}
+	scripts := slices.Sorted(maps.Keys(p.member.manifest.Scripts))
+	c, err := imageConfig(said, i.base.ConfigFile().Config.Env, newFiles(i.tree, i.base.Files), scripts)
 	c.Created = o.Created
 	labels := map[string]string{labelSelection: i.selection.Digest()}
 	maps.Copy(labels, c.Labels)

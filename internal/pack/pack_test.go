@@ -106,7 +106,7 @@ func sources(t *testing.T, cache string) *Sources {
 
 func packed(t *testing.T, cache, dir, base string, created time.Time) *Result {
 	t.Helper()
-	p, err := ReadProject(dir)
+	p, err := ReadProject(dir, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestLockWithoutSizes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ReadProject(dir)
+	p, err := ReadProject(dir, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

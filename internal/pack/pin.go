@@ -38,9 +38,10 @@ func PinBase(ctx context.Context, s *Sources, o Options) (string, error) {
 	}
 	_, digest, _ := strings.Cut(pinned.String(), "@")
 	text := written.Unpinned().String() + "@" + digest
-	name := o.Project.Manifest.Filename
-	data := setBase(o.Project.Manifest.Data, text)
-	if err = sameBut(o.Project.Config, data, name, text); err == nil {
+	file := o.Project.pinned()
+	name := file.manifest.Filename
+	data := setBase(file.manifest.Data, text)
+	if err = sameBut(file.config, data, name, text); err == nil {
 		err = replaceFile(name, data)
 	}
 	if err != nil {

@@ -49,14 +49,18 @@ const largeWheel = 100 << 20
 
 // Plan reports what would be packed.
 func (c *Choice) Plan() (*PlanReport, error) {
-	report := &PlanReport{Target: c.target.String(), Packages: c.packages()}
+	locals, err := c.project.locals(c.selection)
+	if err != nil {
+		return nil, err
+	}
+	report := &PlanReport{Target: c.target.String(), Packages: reports(c.packages(), locals)}
 	for _, p := range report.Packages {
 		report.Size += p.Size
 		if p.Cached {
 			report.Cached++
 		}
 	}
-	collisions, err := c.collisionWarnings()
+	collisions, err := c.collisionWarnings(locals)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +91,8 @@ func (p *Project) absentWarnings(s Selection) []Warning {
 }
 
 // collisionWarnings has one warning for each pair of packages.
-func (c *Choice) collisionWarnings() ([]Warning, error) {
-	collisions, err := c.collisions()
+func (c *Choice) collisionWarnings(locals []local) ([]Warning, error) {
+	collisions, err := c.collisions(locals)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ wheels = [{ url = "https://index.example/bare-1.0-py3-none-any.whl", size = 1048
 			t.Fatal(err)
 		}
 	}
-	p, err := ReadProject(dir)
+	p, err := ReadProject(dir, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestTreeOfCycle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, err := ReadProject(dir)
+	p, err := ReadProject(dir, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

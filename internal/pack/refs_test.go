@@ -66,7 +66,7 @@ wheels = [{ filename = "path-1.0-py3-none-any.whl", hash = "sha256:%s" }]
 			t.Fatal(err)
 		}
 	}
-	p, err := ReadProject(dir)
+	p, err := ReadProject(dir, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,10 +205,6 @@ wheels = [{ url = "https://index.example/tool-1.0-py3-none-any.whl" }]
 			t.Fatal(err)
 		}
 	}
-	p, err := ReadProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, c := range map[string]struct {
 		frozen   bool
 		packages []string
@@ -219,6 +215,10 @@ wheels = [{ url = "https://index.example/tool-1.0-py3-none-any.whl" }]
 		"root":           {false, nil, 0},
 		"both":           {false, []string{"app", "member"}, 0},
 	} {
+		p, err := ReadProject(dir, c.packages, false)
+		if err != nil {
+			t.Fatal(err)
+		}
 		s := Selection{Frozen: c.frozen}
 		s.Packages = c.packages
 		selection, err := p.choose(s, debian12)

@@ -40,7 +40,8 @@ type Package struct {
 	Version string `json:"version"`
 	Source  string `json:"source"`
 	File    string `json:"file"`
-	// URL or, of a wheel of this machine, Path relative to the lock's directory or absolute.
+	// URL or, of a wheel of this machine, Path relative to the lock's directory or absolute. A project that is installed in
+	// place has no file, and the path of its directory.
 	URL  string `json:"url,omitempty"`
 	Path string `json:"path,omitempty"`
 	// Size in bytes, 0 where the lock does not say and the wheel is not here yet.
@@ -107,7 +108,7 @@ func (i *image) result(names []name.Tag, said []string, clock *clock) *Result {
 			Python:      facts.Target.Python.String(),
 			Glibc:       facts.Target.Glibc.String(),
 		},
-		Packages:   i.wheels.report(i.selection),
+		Packages:   reports(i.wheels.report(i.selection), i.locals),
 		Bytecode:   i.bytecode,
 		Deliveries: said,
 		Steps:      clock.steps,

@@ -6,7 +6,6 @@ import (
 
 	"vpk/internal/transport"
 	"vpk/lockfile"
-	"vpk/lockfile/pep508"
 	"vpk/lockfile/pyproject"
 	"vpk/wheel/tag"
 )
@@ -19,12 +18,9 @@ func (p *Project) choose(s Selection, target tag.Target) (*lockfile.Selection, e
 		}
 	}
 	request := s.Request
-	var err error
-	if request.DefaultGroups, err = p.defaultGroups(s); err != nil {
-		return nil, err
-	}
 	request.Project = p.Manifest.Name
-	request.GroupPython = p.Manifest.UV.GroupPython
+	request.DefaultGroups = p.current(s).UV.DefaultGroups
+	request.GroupPython = p.current(s).UV.GroupPython
 	if p.Manifest.Name == "" {
 		request.RootGroups = slices.Sorted(maps.Keys(p.Manifest.DependencyGroups))
 	}
@@ -35,26 +31,16 @@ func (p *Project) choose(s Selection, target tag.Target) (*lockfile.Selection, e
 	return selection, p.refuseNoBinary(selection)
 }
 
-// defaultGroups are those of the one member that is packed, else of the root: uv takes the project that it stands in, which is
-// with --package that member, but with --frozen, when it looks at no members, the root.
-func (p *Project) defaultGroups(s Selection) (pyproject.DefaultGroups, error) {
+// current is the project whose default groups count: in uv the one of the working directory, or with one --package that member;
+// but with --frozen, when it looks at no members, always the first.
+func (p *Project) current(s Selection) *pyproject.Project {
 	if s.Frozen || len(s.Packages) != 1 {
-		return p.Manifest.UV.DefaultGroups, nil
+		return p.here.manifest
 	}
-	for _, member := range p.Lock.Named(pep508.NormalizeName(s.Packages[0])) {
-		if !member.Source.IsTree() || member.Source.IsRoot() {
-			continue
-		}
-		manifest, err := ReadManifest(p.path(member.Source.Location))
-		if err != nil {
-			return pyproject.DefaultGroups{}, err
-		}
-		return manifest.Manifest.UV.DefaultGroups, nil
-	}
-	return p.Manifest.UV.DefaultGroups, nil
+	return p.member.manifest
 }
 
-// packages reports a selection. A report goes to logs: of a URL it has nothing that could be a secret.
+// packages reports the wheels of a selection. A report goes to logs: of a URL it has nothing that could be a secret.
 func packages(s *lockfile.Selection) []Package {
 	list := make([]Package, len(s.Packages))
 	for i, p := range s.Packages {

@@ -32,13 +32,14 @@ func ReadSettings(dir string, env config.Environment) (*pyproject.Settings, erro
 
 // Configure reads uv's settings for the project.
 func (p *Project) Configure(env config.Environment) (err error) {
+	p.versions = env.Versions
 	p.Settings, err = ReadSettings(p.Dir, env)
 	return err
 }
 
-// Mirrors are the rules of [tool.vpk]; their paths are relative to the project.
+// Mirrors are the rules of [tool.vpk]; their paths are relative to the project that has them.
 func (p *Project) Mirrors() ([]config.Mirror, error) {
-	dir, err := filepath.Abs(p.Dir)
+	dir, err := filepath.Abs(p.mirrorDir())
 	if err != nil {
 		return nil, fault.New(fault.Usage, "", "read project: %w", err)
 	}
@@ -123,8 +124,8 @@ func (p *Project) manifests() []*pyproject.Project {
 			if !pkg.Source.IsTree() || pkg.Source.IsRoot() {
 				continue
 			}
-			if member, err := ReadManifest(p.path(pkg.Source.Location)); err == nil {
-				list = append(list, member.Manifest)
+			if member, err := readSettings(p.path(pkg.Source.Location)); err == nil {
+				list = append(list, member.manifest)
 			}
 		}
 	}

@@ -36,7 +36,8 @@ type VenvResult struct {
 	Collisions []Collision
 }
 
-// Venv writes a project's environment to a directory of this machine, for an interpreter of this machine.
+// Venv writes a project's environment to a directory of this machine, for an interpreter of this machine. Projects that are
+// installed in place are imported from where they are, as with uv.
 func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err error) {
 	if err := s.check(o.Project, o.Selection); err != nil {
 		return nil, err
@@ -61,6 +62,10 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	if err := o.Selection.requireHashes(selection); err != nil {
 		return nil, err
 	}
+	locals, err := o.Project.locals(selection)
+	if err != nil {
+		return nil, err
+	}
 	var c *compiler
 	if o.Bytecode {
 		// Checked, because people edit what is in an environment of theirs.
@@ -81,14 +86,18 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 			err = closeErr
 		}
 	}()
-	parts, collisions, err := environmentParts(spec, w, o.Project.Config)
+	installed, err := installLocals(spec, locals, inPlace)
+	if err != nil {
+		return nil, err
+	}
+	parts, collisions, err := environmentParts(spec, w, installed, o.Project.Config)
 	if err != nil {
 		return nil, err
 	}
 	if err := tree.WriteDir(ctx, tree.Tree{Parts: parts}, dir, tree.WriteOptions{Base: strings.TrimPrefix(dir, "/")}); err != nil {
 		return nil, err
 	}
-	result := &VenvResult{Dir: dir, Python: host.Executable, Packages: w.report(selection)}
+	result := &VenvResult{Dir: dir, Python: host.Executable, Packages: reports(w.report(selection), locals)}
 	for _, collision := range collisions {
 		s.reporter.Note("two packages bring %s", collision)
 		result.Collisions = append(result.Collisions, Collision(collision))

@@ -36,39 +36,42 @@ type filter struct {
 type matched []patternmatcher.MatchInfo
 
 func newFilter(o Options) (filter, error) {
-	ignore, err := parse(".dockerignore", o.Ignore)
-	if err != nil {
-		return filter{}, err
-	}
-	include, err := parse("include", o.Include)
-	if err != nil {
-		return filter{}, err
-	}
-	exclude, err := parse("exclude", o.Exclude)
-	if err != nil {
-		return filter{}, err
-	}
-	for i, p := range include {
-		if p[0] == '!' {
-			return filter{}, fault.New(fault.Usage, "write it without the ! under exclude", "include pattern %q begins with !", p)
+	scopes := []Member{{Dir: ".", Ignore: o.Ignore, Include: o.Include, Exclude: o.Exclude}}
+	for _, m := range o.Members {
+		if m.Packed {
+			scopes = append(scopes, m)
 		}
-		include[i] = "!" + p
 	}
+	slices.SortFunc(scopes[1:], func(a, b Member) int { return strings.Compare(a.Dir, b.Dir) })
 	var f filter
-	builtin := slices.Clone(fixed)
-	for _, p := range slices.Concat(ignore, include, exclude) {
-		if exception, ok := strings.CutPrefix(p, "!"); ok {
-			f.images = append(f.images, exception)
-			if slices.ContainsFunc(strings.Split(exception, "/"), names) {
-				builtin = append(builtin, p)
+	builtin, left := slices.Clone(fixed), []string(nil)
+	var lists [][]string
+	for i, m := range scopes {
+		ignore, include, exclude, err := m.patterns()
+		if err != nil {
+			return filter{}, err
+		}
+		left = slices.Concat(left, ignore, exclude)
+		for _, p := range slices.Concat(ignore, include, exclude) {
+			if exception, ok := strings.CutPrefix(p, "!"); ok {
+				f.images = append(f.images, exception)
+				if slices.ContainsFunc(strings.Split(exception, "/"), names) {
+					builtin = append(builtin, p)
+				}
 			}
 		}
+		if len(include) == 0 {
+			continue
+		}
+		list := append([]string{m.prefixed("**")}, include...)
+		for _, nested := range scopes[1:] { // which have words of their own
+			if nested.Dir != m.Dir && (i == 0 || strings.HasPrefix(nested.Dir, m.Dir+"/")) {
+				list = append(list, "!"+escape(nested.Dir))
+			}
+		}
+		lists = append(lists, list)
 	}
-	lists := [][]string{builtin, slices.Concat(ignore, exclude)}
-	if len(include) > 0 {
-		lists = append(lists, slices.Concat([]string{"**"}, include))
-	}
-	for _, patterns := range lists {
+	for _, patterns := range slices.Concat([][]string{builtin, left}, lists) {
 		m, err := newMatcher(patterns)
 		if err != nil {
 			return filter{}, err
@@ -76,6 +79,53 @@ func newFilter(o Options) (filter, error) {
 		f.matchers = append(f.matchers, m)
 	}
 	return f, nil
+}
+
+// patterns are those of a member, with paths from the root. What is to be included comes with a "!".
+func (m Member) patterns() (ignore, include, exclude []string, err error) {
+	at := func(file string) string {
+		if m.Dir == "." {
+			return file
+		}
+		return file + " of " + m.Dir
+	}
+	lists := [][]string{m.Ignore, m.Include, m.Exclude}
+	for i, source := range []string{".dockerignore", "include", "exclude"} {
+		if lists[i], err = parse(at(source), lists[i]); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	ignore, include, exclude = lists[0], lists[1], lists[2]
+	for i, p := range include {
+		if p[0] == '!' {
+			return nil, nil, nil, fault.New(fault.Usage, "write it without the ! under exclude", "%s pattern %q begins with !", at("include"), p)
+		}
+		include[i] = "!" + p
+	}
+	for _, list := range lists {
+		for i, p := range list {
+			list[i] = m.prefixed(p)
+		}
+	}
+	return ignore, include, exclude, nil
+}
+
+// prefixed is a pattern of the member as seen from the root.
+func (m Member) prefixed(pattern string) string {
+	if m.Dir == "." {
+		return pattern
+	}
+	rest, exception := strings.CutPrefix(pattern, "!")
+	rest = escape(m.Dir) + "/" + rest
+	if exception {
+		return "!" + rest
+	}
+	return rest
+}
+
+// escape makes a path a pattern that matches it alone.
+func escape(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
 }
 
 // parse cleans patterns as .dockerignore does (comments, blank lines, leading slashes) and proves each of them.

@@ -12,6 +12,11 @@
 // to list what they want, do not, or every local leftover below src would be in the image. An image comes back by its own
 // path alone: `!samples/image`.
 //
+// A directory may hold projects of its own, the members of a workspace: a file belongs to the innermost project that holds it, and
+// only the files of projects that are packed are. The patterns of a member are relative to it and come after those of the root,
+// as if they stood there with the member's path; those of its Include concern its own files alone, as those of the root concern
+// only what belongs to the root.
+//
 // Files keep the executable bit alone. Links are kept as they are if they stay inside the project, even when they lead
 // to nothing. An error, all of them reported at once, are: links that are absolute or leave the project, sockets, pipes
 // and devices, names that are not UTF-8, and whatever cannot be read. Directories left empty by the filter, or empty from
@@ -19,7 +24,7 @@
 //
 // The content of each file is hashed while planning. A file that is different when it is read later is an error then.
 //
-// Not done here: finding the project, reading [tool.vpk], installing a project that is a package. The environment and
+// Not done here: finding projects, reading [tool.vpk], installing a project that is a package. The environment and
 // the working directory are never looked at.
 package project
 
@@ -53,8 +58,20 @@ type Options struct {
 	Include, Exclude []string
 	// Outputs are absolute paths of what this run writes, whether it exists yet or not; those in the project are skipped.
 	Outputs []string
+	// Members are the projects below the root. OmitRoot leaves out what belongs to none of them.
+	Members  []Member
+	OmitRoot bool
 	// Dest is the directory in the image, absolute. The default is /app.
 	Dest string
+}
+
+// Member is a project in a directory below the root. Its files are packed or not, whatever holds it.
+type Member struct {
+	// Dir is relative to the root, clean, with slashes.
+	Dir    string
+	Packed bool
+	// Ignore, Include and Exclude are as in Options, relative to Dir.
+	Ignore, Include, Exclude []string
 }
 
 // ReadIgnore reads the patterns of the project's .dockerignore, nil if there is no such file.
@@ -102,7 +119,10 @@ func Files(ctx context.Context, root string, o Options) (tree.Part, error) {
 	if err != nil {
 		return fail(err)
 	}
-	w := walk{root: dir, fsys: dir.FS(), filter: f, skip: skip}
+	w := walk{root: dir, fsys: dir.FS(), filter: f, skip: skip, omitted: map[string]bool{".": o.OmitRoot}}
+	for _, m := range o.Members {
+		w.omitted[m.Dir] = !m.Packed
+	}
 	if err := w.directory(ctx, ".", false, nil); err != nil {
 		return fail(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +22,7 @@ type walk struct {
 	fsys     fs.FS // of root
 	filter   filter
 	skip     map[string]bool // paths that nothing brings back
+	omitted  map[string]bool // directories of projects, and whether they are left out; the root is "."
 	entries  []tree.Entry    // files without content until hash gives it
 	problems []string        // what the user has to mend
 }
@@ -35,6 +37,8 @@ func (w *walk) directory(ctx context.Context, dir string, out bool, info matched
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	packed := w.packed(dir)
+	out = out || !packed
 	names, err := fs.ReadDir(w.fsys, dir)
 	if err != nil {
 		if !out {
@@ -56,18 +60,40 @@ func (w *walk) directory(ctx context.Context, dir string, out bool, info matched
 		case err != nil:
 			return fmt.Errorf("match %q: %w", p, err)
 		case !utf8.ValidString(p):
-			if !out {
+			if !out && packed {
 				w.problem(p, "its name is not UTF-8")
 			}
-		case d.IsDir() && enter:
+		case d.IsDir() && enter && (packed || w.leadsToPacked(p)):
 			if err := w.directory(ctx, p, out, own); err != nil {
 				return err
 			}
-		case !d.IsDir() && !out:
+		case !d.IsDir() && !out && packed:
 			w.file(p, d)
 		}
 	}
 	return nil
+}
+
+// packed tells whether the files of a directory belong to a project that is packed: the innermost one that holds it decides.
+func (w *walk) packed(dir string) bool {
+	for ; ; dir = path.Dir(dir) {
+		if omitted, ok := w.omitted[dir]; ok || dir == "." {
+			return !omitted
+		}
+	}
+}
+
+// leadsToPacked tells a directory that is, or holds, a project that is packed, or is part of one.
+func (w *walk) leadsToPacked(dir string) bool {
+	if w.packed(dir) {
+		return true
+	}
+	for member, omitted := range w.omitted {
+		if !omitted && strings.HasPrefix(member, dir+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // file adds one path that is not a directory.

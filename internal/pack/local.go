@@ -1,0 +1,189 @@
+package pack
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vpk/internal/fault"
+	"vpk/lockfile"
+	"vpk/lockfile/backend"
+	"vpk/lockfile/pyproject"
+	"vpk/venv"
+	"vpk/venv/tree"
+)
+
+// local is a project that is installed in place.
+type local struct {
+	lockfile.Local
+	dir  string // on this machine, absolute
+	dist *backend.Distribution
+}
+
+// sourceDir is where the projects that are outside of the workspace go: pip's place for checkouts.
+const sourceDir = prefix + "/src"
+
+// located is where a package's source tree is.
+type located struct {
+	abs    string // on this machine
+	rel    string // to the workspace's root, "." for the root itself
+	inside bool   // the workspace's root, or below it
+}
+
+func (p *Project) locate(pkg *lockfile.Package) (located, error) {
+	root, rootErr := filepath.Abs(p.Dir)
+	abs, err := filepath.Abs(p.path(pkg.Source.Location))
+	if err = errors.Join(rootErr, err); err != nil {
+		return located{}, fault.New(fault.Usage, "", "read project: %w", err)
+	}
+	rel, err := filepath.Rel(root, abs)
+	if err != nil {
+		return located{}, fault.New(fault.Usage, "", "read project: %w", err)
+	}
+	return located{abs, filepath.ToSlash(rel), filepath.IsLocal(rel)}, nil
+}
+
+// place is where a project's files are in the image: below /app as it is below the workspace's root, else below the
+// environment's src.
+func (l located) place(pkg *lockfile.Package) string {
+	if l.inside {
+		return path.Join(appDir, l.rel)
+	}
+	return path.Join(sourceDir, pkg.Name)
+}
+
+// locals reads what is to be installed in place. All projects that can't be are told of at once.
+func (p *Project) locals(selection *lockfile.Selection) ([]local, error) {
+	list := make([]local, len(selection.Local))
+	var refused refusals
+	for i, l := range selection.Local {
+		at, err := p.locate(l.Package)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = local{Local: l, dir: at.abs}
+		list[i].dist, err = p.distribution(l.Package)
+		var unsupported *backend.Unsupported
+		switch {
+		case errors.As(err, &unsupported):
+			refused.add(l.Package, unsupported)
+		case err != nil:
+			return nil, err
+		}
+	}
+	return list, refused.err()
+}
+
+// distribution reads one project.
+func (p *Project) distribution(pkg *lockfile.Package) (_ *backend.Distribution, err error) {
+	dir := p.path(pkg.Source.Location)
+	s, err := readSettings(dir)
+	if errors.Is(err, fs.ErrNotExist) { // setuptools can do without
+		s.manifest, err = pyproject.Read(nil, filepath.Join(dir, "pyproject.toml"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if name := s.manifest.Name; name != "" && name != pkg.Name {
+		return nil, fault.New(fault.Lock, "run `uv lock`", "%s: the project is %q, and the lock has %q there", s.manifest.Filename, name, pkg.Name)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "", "read project: %w", err)
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	o := backend.Options{Packages: s.config.Packages, Version: s.config.Version, Pretended: p.versions, Extras: pkg.Metadata.ProvidesExtras}
+	for _, r := range pkg.Metadata.RequiresDist {
+		o.Requires = append(o.Requires, r.String())
+	}
+	return backend.Read(root.FS(), s.manifest, o)
+}
+
+// refusals are the projects that can't be installed in place.
+type refusals struct {
+	lines           []string
+	layout, version bool // what is the matter
+}
+
+func (r *refusals) add(pkg *lockfile.Package, why *backend.Unsupported) {
+	r.lines = append(r.lines, fmt.Sprintf("  %s (%s): %v", pkg, pkg.Source.Location, why))
+	r.layout = r.layout || len(why.Layout) > 0
+	r.version = r.version || len(why.Version) > 0
+}
+
+func (r *refusals) err() error {
+	if len(r.lines) == 0 {
+		return nil
+	}
+	slices.Sort(r.lines)
+	err := fault.New(fault.Package, "", "projects that can't be installed in place:\n%s", strings.Join(r.lines, "\n"))
+	if r.layout {
+		err = fault.Wrap(fault.Package, `if its modules can be imported as they are, name them in that project's pyproject.toml, as in packages = ["src/foo"] `+
+			"of [tool.vpk]; else build a wheel of it (`uv build --wheel`) and depend on that", err)
+	}
+	if r.version {
+		err = fault.Wrap(fault.Package, "give the version: in that variable, or as version of [tool.vpk] in that project's pyproject.toml", err)
+	}
+	return err
+}
+
+// installLocals plans the projects that are installed in place; at is the directory that a project is imported from.
+func installLocals(spec venv.Spec, locals []local, at func(local) (string, error)) ([]venv.Installed, error) {
+	installed := make([]venv.Installed, len(locals))
+	for i, l := range locals {
+		dir, err := at(l)
+		if err != nil {
+			return nil, err
+		}
+		what := venv.Local{
+			Name: l.Package.Name, Version: l.dist.Version, Metadata: l.dist.Metadata, EntryPoints: l.dist.EntryPoints, Licenses: map[string][]byte{},
+		}
+		for _, root := range l.dist.Roots {
+			what.Roots = append(what.Roots, path.Join(dir, root))
+		}
+		for _, license := range l.dist.Licenses {
+			what.Licenses[license.Path] = license.Data
+		}
+		if installed[i], err = venv.InstallLocal(spec, what); err != nil {
+			return nil, err
+		}
+		installed[i].Rank = l.Rank
+	}
+	return installed, nil
+}
+
+// inImage is where a project is in the image, inPlace where it is on this machine.
+func (p *Project) inImage(l local) (string, error) {
+	at, err := p.locate(l.Package)
+	return at.place(l.Package), err
+}
+
+func inPlace(l local) (string, error) { return filepath.ToSlash(l.dir), nil }
+
+// apart takes the parts of projects out of those of an environment: they change with the projects, not with the lock.
+func apart(parts []tree.Part) (dependencies, locals []tree.Part) {
+	for _, part := range parts {
+		if venv.IsLocal(part) {
+			locals = append(locals, part)
+		} else {
+			dependencies = append(dependencies, part)
+		}
+	}
+	return dependencies, locals
+}
+
+// reports are the packages of a report, with the projects that are installed in place, by name.
+func reports(packages []Package, locals []local) []Package {
+	for _, l := range locals {
+		packages = append(packages, Package{
+			Name: l.Package.Name, Version: l.dist.Version, Source: string(l.Package.Source.Kind), Path: l.Package.Source.Location, Hashes: []string{},
+		})
+	}
+	slices.SortStableFunc(packages, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
+	return packages
+}
