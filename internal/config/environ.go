@@ -295,12 +295,17 @@ func (r *environReader) logins() Logins {
 }
 
 func (r *environReader) versions() map[string]string {
-	const variable = "SETUPTOOLS_SCM_PRETEND_VERSION"
-	versions := map[string]string{"": r.get(variable)}
-	for name, value := range r.values {
-		if name, ok := strings.CutPrefix(name, variable+"_FOR_"); ok && name != "" {
-			versions[name] = value
+	var versions map[string]string
+	for variable, value := range r.values {
+		rest, ok := strings.CutPrefix(variable, "SETUPTOOLS_SCM_PRETEND_VERSION")
+		name, named := strings.CutPrefix(rest, "_FOR_")
+		if !ok || value == "" || rest != "" && (!named || name == "") {
+			continue
 		}
+		if versions == nil {
+			versions = map[string]string{}
+		}
+		versions[name] = value
 	}
 	return versions
 }

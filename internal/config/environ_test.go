@@ -23,6 +23,8 @@ func TestReadEnvironment(t *testing.T) {
 		"UV_NO_BINARY_PACKAGE=x y", "VPK_MIRROR=https://a.example=https://b.example?  ./c",
 		"https_proxy=http://low", "HTTP_PROXY=http://up", "http_proxy=http://low", "NO_PROXY=x", "ALL_PROXY=socks5://s",
 		"SSL_CERT_FILE=/c.pem", "SSL_CERT_DIR=/d:/e", "SSL_CLIENT_CERT=/own.pem",
+		"SETUPTOOLS_SCM_PRETEND_VERSION=1", "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_A_B=2", "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_=3",
+		"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_C=", "SETUPTOOLS_SCM_PRETEND_VERSIONS=4",
 		"NETRC=~/n", "XDG_CONFIG_HOME=relative", "XDG_CONFIG_DIRS=/x:/y::/z", "UV_NO_CONFIG=1",
 	}, "/cache")
 	if err == nil || !strings.Contains(err.Error(), "VPK_MIRROR") || strings.Contains(err.Error(), "b.example") {
@@ -31,6 +33,7 @@ func TestReadEnvironment(t *testing.T) {
 	empty, user, p, none := "", "user", "p", 0
 	want := Environment{
 		CacheDir: "/cache/vpk", Base: "b", Created: time.Unix(86400, 0).UTC(), Mirrors: got.Mirrors,
+		Versions:  map[string]string{"": "1", "A_B": "2"},
 		Selection: Selection{Locked: true, NoDev: true, NoDefaultGroups: true, NoGroups: []string{"a", "b"}},
 		Network: Network{
 			ReadTimeout: 8 * time.Second, ConnectTimeout: 3 * time.Second, Retries: &none,
