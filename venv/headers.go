@@ -13,7 +13,7 @@ type headers map[string][]string
 
 // parseHeaders reads header lines up to the first empty one. A line that begins with a space or tab continues the one
 // before it, joined by a newline; a line without a colon is passed over, and nothing can continue it (as the Rust crate
-// mailparse does, which uv reads with). Values are trimmed.
+// mailparse does, which uv reads with). Values are trimmed, names are not.
 func parseHeaders(data []byte) (headers, error) {
 	h := headers{}
 	name, n := "", 0
@@ -35,7 +35,7 @@ func parseHeaders(data []byte) (headers, error) {
 			name = ""
 			continue
 		}
-		name = strings.ToLower(strings.TrimSpace(key))
+		name = strings.ToLower(key)
 		h[name] = append(h[name], strings.TrimSpace(value))
 	}
 	return h, nil

@@ -1,6 +1,7 @@
 package venv
 
 import (
+	"maps"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,8 @@ func TestParseHeaders(t *testing.T) {
 		{"several", "Tag: a\nTag:  b \n", headers{"tag": {"a", "b"}}},
 		{"continued", "Summary: a\n\tb\n  c\nName: x\n", headers{"summary": {"a\nb\nc"}, "name": {"x"}}},
 		{"no colon", "Name: x\njunk\n\tmore junk\nVersion: 1\n", headers{"name": {"x"}, "version": {"1"}}},
-		{"continues nothing", "\tName: x\nName: y\n", headers{"name": {"x", "y"}}},
+		{"continues nothing", "\tName: x\nName: y\n", headers{"\tname": {"x"}, "name": {"y"}}},
+		{"space before the colon", "Name : x\nName\t: y\nName\r: z\n", headers{"name ": {"x"}, "name\t": {"y"}, "name\r": {"z"}}},
 		{"colons", "Url: a: b://c\n", headers{"url": {"a: b://c"}}},
 		{"empty", "", headers{}},
 	} {
@@ -86,6 +88,8 @@ func FuzzHeaders(f *testing.F) {
 		}
 		var text strings.Builder
 		text.WriteString("First: line\n")
+		// After a line, these would continue it.
+		maps.DeleteFunc(h, func(name string, _ []string) bool { return strings.HasPrefix(name, "\t") })
 		for name, values := range h {
 			for _, v := range values {
 				if v != strings.TrimSpace(v) {
