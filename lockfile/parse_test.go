@@ -2,8 +2,6 @@ package lockfile_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -377,59 +375,5 @@ func TestParseAllProblems(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != 21 || !strings.HasPrefix(lines[0], "uv.lock:6: ") || lines[20] != "uv.lock: and 39 more problems" {
 		t.Errorf("%d lines: %v", len(lines), err)
-	}
-}
-
-// TestStructureLikeUV asks uv about the same damaged locks: it refuses each.
-func TestStructureLikeUV(t *testing.T) {
-	uv := newOracle(t)
-	edge := func(text string) string {
-		return head + "@root virtual\ndependencies = [" + text + "]\n@a 1.0\n@b 1.0\n@b 2.0\n"
-	}
-	wheel := func(source, file string) string {
-		return head + "@root virtual\n\n[[package]]\nname = \"a\"\nversion = \"1.0\"\nsource = " + source + "\nwheels = [" + file + "]\n"
-	}
-	cases := map[string]struct {
-		text string
-		ok   bool
-	}{
-		"sound":                {edge(`{ name = "a" }`), true},
-		"no such package":      {edge(`{ name = "c" }`), false},
-		"no source":            {edge(`{ name = "b" }`), false},
-		"no version":           {edge(`{ name = "b", source = { registry = "` + index + `" } }`), false},
-		"another version":      {edge(`{ name = "a", version = "2.0" }`), false},
-		"another source":       {edge(`{ name = "a", source = { registry = "https://other.example/simple" } }`), false},
-		"edge twice":           {edge(`{ name = "a" }, { name = "a" }`), false},
-		"edge twice, spelling": {edge(`{ name = "a", extra = ["x"] }, { name = "A", extra = ["X"] }`), false},
-		"edge with two extras": {edge(`{ name = "a" }, { name = "a", extra = ["x"] }`), true},
-		"package twice":        {head + "@root virtual\n@a 1.0\n@a 1.0\n", false},
-		"bad wheel name":       {head + "@root virtual\n@a 1.0 py3-none\n", false},
-		"wheel version":        {wheel(`{ registry = "`+index+`" }`, `{ url = "https://index.example/a-2.0-py3-none-any.whl" }`), false},
-		"wheel local version":  {wheel(`{ registry = "`+index+`" }`, `{ url = "https://index.example/a-1.0%2Bx-py3-none-any.whl" }`), true},
-		"wheel equal version":  {wheel(`{ registry = "`+index+`" }`, `{ url = "https://index.example/a-1.0.0-py3-none-any.whl" }`), true},
-		"url without hash":     {wheel(`{ url = "https://index.example/a-1.0-py3-none-any.whl" }`, `{ url = "https://index.example/a-1.0-py3-none-any.whl" }`), false},
-		"no requires-python":   {"version = 1\n@root virtual\n", false},
-		"other schema":         {"version = 2\nrequires-python = \">=3.10\"\n@root virtual\n", false},
-		"unknown keys":         {"future = 1\n" + head + "@root virtual\nfuture = [1]\n", true},
-		"unknown conflict key": {head + "conflicts = [[{ package = \"root\", future = \"x\" }, { package = \"a\" }]]\n@root virtual\n", false},
-		"dynamic version":      {head + "@root virtual\n[[package]]\nname = \"a\"\nsource = { virtual = \"a\" }\n", true},
-	}
-	dir := t.TempDir()
-	manifest := "[project]\nname = \"root\"\nversion = \"1.0\"\nrequires-python = \">=3.10\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(manifest), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			text := expandLock(c.text)
-			if err := os.WriteFile(filepath.Join(dir, "uv.lock"), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			_, uvErr := uv.packages(t, dir, testTarget("3.11", tag.X8664))
-			_, err := lockfile.Parse([]byte(text), "uv.lock")
-			if (uvErr == nil) != c.ok || (err == nil) != c.ok {
-				t.Errorf("want it read: %v\nvpk: %v\nuv: %v", c.ok, err, uvErr)
-			}
-		})
 	}
 }

@@ -15,9 +15,20 @@ import (
 )
 
 // otherUVs are versions of uv that write other revisions of the format than the pinned one. The last is newer than it.
-var otherUVs = []string{"0.5.31", "0.6.17", "0.7.22", "0.13.9"}
+var otherUVs = []string{"0.5.31", "0.6.3", "0.7.22", "0.13.9"}
 
 const newerUV = "0.13.9"
+
+// meantOtherwise are the selections, PROJECT MEMBER FLAGS, by which the newer uv means something else than the pinned one, and
+// vpk the same as that.
+var meantOtherwise = map[string]string{
+	"conflicting-base  --group viacpu":               "an extra that a group activates is active everywhere",
+	"member-directory packages/one --all-groups":     "groups of the root are every member's",
+	"member-of-virtual-root two --group root-tools":  "groups of the root are every member's",
+	"virtual-root  --package one --group root-tools": "groups of the root are every member's",
+	"member-directory packages/two --package one":    "default groups are those of the member that is selected",
+	"virtual-root-default  --package one":            "default groups are those of the member that is selected",
+}
 
 // otherUV is uv in a version that is not the pinned one.
 func otherUV(t *testing.T, version string) string {
@@ -76,7 +87,7 @@ func TestLocksOfOtherUVs(t *testing.T) {
 			server := newSuiteServer(t)
 			var sum tally
 			revisions := map[int]int{}
-			unable := 0
+			unable, otherwise := 0, 0
 			for _, file := range suiteSubset(t, "conflict-mixed", "by-python", "variants-many") {
 				t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 					p := writeSuiteProject(t, server, file)
@@ -94,11 +105,16 @@ func TestLocksOfOtherUVs(t *testing.T) {
 						cases = cases[:min(2, len(cases))]
 					}
 					for _, c := range cases {
+						if why := meantOtherwise[p.name+" "+c.member+" "+strings.Join(c.flags, " ")]; judge != pinned && why != "" {
+							otherwise++
+							continue
+						}
 						p.compare(t, judge, c, &sum)
 					}
 				})
 			}
-			t.Logf("locks by revision: %v, and %d that uv %s cannot make; selections: %s", revisions, unable, version, sum)
+			t.Logf("locks by revision: %v, and %d that uv %s cannot make; selections: %s, %d are meant otherwise",
+				revisions, unable, version, sum, otherwise)
 		})
 	}
 }

@@ -155,9 +155,11 @@ func TestDecodeMisplacedTables(t *testing.T) {
 	}
 }
 
-// FuzzIndex wants every place to be a line of the document, also of one that is no TOML.
+// FuzzIndex wants every place to be a line of the document, also of one that is no TOML, and no table in place of an array
+// where there is none.
 func FuzzIndex(f *testing.F) {
 	f.Add([]byte(document), "array", "name", 1)
+	f.Add([]byte("[array]\n[array.inner]\n'''\n[array]\n'''"), "array", "inner", 0)
 	f.Add([]byte("a = [[[1]]]\n[a.b]\n[[a]]\n[[a.b]]"), "a", "b", 0)
 	f.Fuzz(func(t *testing.T, data []byte, a, b string, i int) {
 		index := tomlpos.NewIndex(data)
@@ -169,5 +171,14 @@ func FuzzIndex(f *testing.F) {
 		}
 		var v map[string]any
 		_ = tomlpos.Decode(data, "f", &v)
+		var lists struct {
+			Array []struct {
+				Inner []any `toml:"inner"`
+			} `toml:"array"`
+		}
+		err := tomlpos.Decode(data, "f", &lists)
+		if err != nil && strings.HasSuffix(err.Error(), "want an array, got a table") && !strings.Contains(string(data), "[") {
+			t.Errorf("there is no table: %v", err)
+		}
 	})
 }
