@@ -6,7 +6,7 @@
 // a file is named, older names of keys, dynamic versions. Keys that it does not know are read over, but for those of a
 // conflict, where uv refuses them too. It makes uv's structural checks: identities and edges that occur twice, edges that
 // lead nowhere or to several packages, hashes that must or must not be there, wheels of another version than their
-// package. Further, where uv waits until it installs, a hash must be one and only a source tree may lack a version.
+// package, git sources without a commit. Further, where uv waits until it installs, a hash must be one and only a source tree may lack a version.
 // Problems are told all at once, with their lines.
 //
 // Not kept: times of upload, zstd copies of wheels.
@@ -30,6 +30,13 @@
 // Wheels come from an index, a URL or a path (Selected says where). A directory that is a package is installed in place (Local);
 // a virtual one is not installed. Whatever would have to be built (source distributions, git sources) is an error that names
 // all of it.
+//
+// # Messages
+//
+// An error names whatever uv names in the same place (cmd/vpk compares them), and how the package came in: the way from
+// the project over the extras and groups that ask for it, "demo[web] → fastapi → starlette". URLs are shown
+// without passwords, queries and fragments. Misspelt names get the nearest one. What was reached, and along which
+// dependencies, is in Selection.Reached.
 //
 // # Freshness
 //

@@ -6,6 +6,11 @@
 // image together, deliver. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
 // lock before the network is touched, a command that does not exist before a layer is built.
 //
+// What a lock says for a target can be looked at before: a Choice is a selection with what the cache has of it, from which come
+// the plan, with its warnings, and the tree. It downloads nothing but the facts of a base image, so what only the content
+// of wheels tells (two packages with one path) is known once all of them are in the cache. Not warned of: bases
+// past their end of life, since their labels do not tell it.
+//
 // Places in the image: the environment is /app/.venv. The workspace's root is /app: the files of each project that is packed or
 // installed in place are below it as they are below the root, and those of a project outside of the workspace in
 // /app/.venv/src/NAME. A single project is a workspace of its own. The project that is packed alone is the working directory.
