@@ -9,6 +9,8 @@ type Local struct {
 	// Rank and RequiredBy are as of Selected; ranks are shared with the packages.
 	Rank       int
 	RequiredBy []string
+	// Route is the way to it from a root, for messages: "demo → lib"; the name alone for a root.
+	Route string
 }
 
 // isInstalledInPlace tells a project that is a package from what has wheels.

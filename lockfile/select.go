@@ -114,7 +114,7 @@ func (g *graph) selection(target tag.Target, req Request) (*Selection, error) {
 	var ranks []int
 	for i, rank := range g.ranks(installed) {
 		if n := installed[i]; n.pkg.isInstalledInPlace() {
-			s.Local = append(s.Local, Local{n.pkg, rank, n.requirers()})
+			s.Local = append(s.Local, Local{n.pkg, rank, n.requirers(), n.route()})
 		} else {
 			built, ranks = append(built, n), append(ranks, rank)
 		}

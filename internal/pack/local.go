@@ -57,6 +57,8 @@ func (l located) place(pkg *lockfile.Package) string {
 	return path.Join(sourceDir, pkg.Name)
 }
 
+var errNoDirectory = errors.New("there is no such directory")
+
 // locals reads what is to be installed in place. All projects that can't be are told of at once.
 func (p *Project) locals(selection *lockfile.Selection) ([]local, error) {
 	list := make([]local, len(selection.Local))
@@ -71,7 +73,12 @@ func (p *Project) locals(selection *lockfile.Selection) ([]local, error) {
 		var unsupported *backend.Unsupported
 		switch {
 		case errors.As(err, &unsupported):
-			refused.add(l.Package, unsupported)
+			refused.add(l, unsupported)
+			refused.layout = refused.layout || len(unsupported.Layout) > 0
+			refused.version = refused.version || len(unsupported.Version) > 0
+		case errors.Is(err, errNoDirectory):
+			refused.add(l, errNoDirectory)
+			refused.gone = true
 		case err != nil:
 			return nil, err
 		}
@@ -93,7 +100,9 @@ func (p *Project) distribution(pkg *lockfile.Package) (_ *backend.Distribution, 
 		return nil, fault.New(fault.Lock, "run `uv lock`", "%s: the project is %q, and the lock has %q there", s.manifest.Filename, name, pkg.Name)
 	}
 	root, err := os.OpenRoot(dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoDirectory
+	} else if err != nil {
 		return nil, fault.New(fault.Usage, "", "read project: %w", err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
@@ -106,14 +115,16 @@ func (p *Project) distribution(pkg *lockfile.Package) (_ *backend.Distribution, 
 
 // refusals are the projects that can't be installed in place.
 type refusals struct {
-	lines           []string
-	layout, version bool // what is the matter
+	lines                 []string
+	layout, version, gone bool // what is the matter
 }
 
-func (r *refusals) add(pkg *lockfile.Package, why *backend.Unsupported) {
-	r.lines = append(r.lines, fmt.Sprintf("  %s (%s): %v", pkg, pkg.Source.Location, why))
-	r.layout = r.layout || len(why.Layout) > 0
-	r.version = r.version || len(why.Version) > 0
+func (r *refusals) add(l lockfile.Local, why error) {
+	route := ""
+	if l.Route != l.Package.Name {
+		route = " (" + l.Route + ")"
+	}
+	r.lines = append(r.lines, fmt.Sprintf("  %s (%s): %v%s", l.Package, l.Package.Source.Location, why, route))
 }
 
 func (r *refusals) err() error {
@@ -128,6 +139,9 @@ func (r *refusals) err() error {
 	}
 	if r.version {
 		err = fault.Wrap(fault.Package, "give the version: in that variable, or as version of [tool.vpk] in that project's pyproject.toml", err)
+	}
+	if r.gone {
+		err = fault.Wrap(fault.Package, "bring the directory to where the lock has it, or change the project and run `uv lock`", err)
 	}
 	return err
 }
