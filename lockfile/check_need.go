@@ -133,13 +133,28 @@ func plainURL(s string) string {
 	return u.String()
 }
 
-// withoutSecrets gives a URL or a path as it may be shown.
+// withoutSecrets gives a URL or a path as it may be shown: of a URL's query, which may be a signature, only what git sources
+// have.
 func withoutSecrets(location string) string {
 	if !isURL(location) {
 		return location
 	}
-	return plainURL(location)
+	u, err := url.Parse(plainURL(location))
+	if err != nil {
+		return "(malformed URL)"
+	}
+	known := url.Values{}
+	for _, key := range gitKeys {
+		if value := u.Query().Get(key); value != "" {
+			known.Set(key, value)
+		}
+	}
+	u.RawQuery, u.ForceQuery = known.Encode(), false
+	return u.String()
 }
+
+// gitKeys are the keys that the query of a git source has in a lock.
+var gitKeys = []string{"branch", "tag", "rev", "subdirectory", "lfs"}
 
 // gitKey gives the one form of a git source as the lock writes it; the commit does not count.
 func gitKey(location string) string {
@@ -149,7 +164,7 @@ func gitKey(location string) string {
 	}
 	query := u.Query()
 	parts := []string{}
-	for _, key := range []string{"branch", "tag", "rev", "subdirectory", "lfs"} {
+	for _, key := range gitKeys {
 		parts = append(parts, key+"="+query.Get(key))
 	}
 	u.RawQuery = ""

@@ -128,7 +128,7 @@ func TestSelectPlaces(t *testing.T) {
 		want         place
 	}{
 		"index":            {`registry = "https://index.example/simple"`, `url = "https://files.example/a-1.0-py3-none-any.whl"`, place{url: "https://files.example/a-1.0-py3-none-any.whl"}},
-		"url":              {`url = "https://u:p@files.example/a-1.0-py3-none-any.whl"`, `url = "https://files.example/a-1.0-py3-none-any.whl"`, place{"https://files.example/a-1.0-py3-none-any.whl", "", "https://files.example/a-1.0-py3-none-any.whl"}},
+		"url":              {`url = "https://u:p@files.example/a-1.0-py3-none-any.whl?token=t#sha256=0"`, `url = "https://files.example/a-1.0-py3-none-any.whl"`, place{"https://files.example/a-1.0-py3-none-any.whl", "", "https://files.example/a-1.0-py3-none-any.whl"}},
 		"url of file":      {`url = "file:///w/a-1.0-py3-none-any.whl"`, `url = "file:///w/a-1.0-py3-none-any.whl"`, place{path: "/w/a-1.0-py3-none-any.whl"}},
 		"url, no address":  {`url = "https://files.example/a-1.0-py3-none-any.whl"`, `filename = "a-1.0-py3-none-any.whl"`, place{"https://files.example/a-1.0-py3-none-any.whl", "", "https://files.example/a-1.0-py3-none-any.whl"}},
 		"path":             {`path = "../wheels/a-1.0-py3-none-any.whl"`, `filename = "a-1.0-py3-none-any.whl"`, place{path: "../wheels/a-1.0-py3-none-any.whl"}},

@@ -67,12 +67,13 @@ func filePath(address string) (string, error) {
 	return u.Path, nil
 }
 
-// direct is the address of a source as PEP 610 records it: without credentials; "" for a file of this machine.
+// direct is the address of a source as PEP 610 records it: without credentials, and without a query, which may be a signature; ""
+// for a file of this machine.
 func direct(source Source) string {
 	u, err := url.Parse(source.Location)
 	if err != nil || !isRemote(source.Location) {
 		return ""
 	}
-	u.User = nil
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
 	return u.String()
 }

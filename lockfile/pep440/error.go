@@ -2,6 +2,7 @@ package pep440
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,10 +20,13 @@ func (e *SyntaxError) Column() int {
 	return utf8.RuneCountInString(e.Input[:e.Offset]) + 1
 }
 
-// Error gives one line: what was read, the text, the column and the reason.
+// Error gives one line: what was read, the text, the column and the reason. Of a URL in the text, user, query and fragment are
+// left out, for they may be secret; the column is that in the whole text.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("parse %s %q: column %d: %s", e.What, e.Input, e.Column(), e.Reason)
+	return fmt.Sprintf("parse %s %q: column %d: %s", e.What, secretParts.ReplaceAllString(e.Input, "$1$2"), e.Column(), e.Reason)
 }
+
+var secretParts = regexp.MustCompile(`(://)(?:\S*@)?([^\s?#]*)(?:[?#]\S*)?`)
 
 // Caret gives two lines: the text, and a caret below the place of the error.
 // Characters are taken to be one column wide; control characters are shown as
