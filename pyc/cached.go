@@ -46,12 +46,17 @@ type bytecode struct {
 	format      *marshal.Format
 	root        string
 	mode        Invalidation
+	optimize    int
 	file        string // the file in the cache that has the code, if that is cached
 	entries     []tree.Entry
 }
 
 // place is where a path below the root is in the image.
 func (b *bytecode) place(below string) string { return path.Join(b.root, below) }
+
+func (b *bytecode) cached(module string) string {
+	return Cached(module, b.interpreter.CacheTag, b.optimize)
+}
 
 // failures are the modules without bytecode.
 func (b *bytecode) failures() []Failure {
@@ -82,7 +87,7 @@ func (b *bytecode) parts(p piece, code []byte) [4][]byte {
 
 // add makes an entry of a piece, given its code.
 func (b *bytecode) add(p piece, code []byte) {
-	entry := tree.Entry{Path: b.place(Cached(p.Path, b.interpreter.CacheTag)), Kind: tree.File, Mode: 0o644}
+	entry := tree.Entry{Path: b.place(b.cached(p.Path)), Kind: tree.File, Mode: 0o644}
 	parts := b.parts(p, code)
 	if b.file == "" {
 		entry.Content = tree.Bytes(bytes.Join(parts[:], nil))
@@ -200,7 +205,7 @@ func (c *Compiler) store(b *bytecode, key string, modules []tree.Entry, answers 
 	var codes [][]byte
 	for i, a := range answers {
 		module := modules[i].Path
-		if len(path.Base(Cached(module, b.interpreter.CacheTag))) > maxName {
+		if len(path.Base(b.cached(module))) > maxName {
 			a = answer{reason: fmt.Sprintf("the name of its bytecode would have more than %d bytes", maxName)}
 		}
 		if a.code == nil {

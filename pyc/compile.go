@@ -45,6 +45,9 @@ type Source struct {
 	// cache serves every root.
 	Root string
 	Mode Invalidation
+	// Optimize is 0, or 1: without assert and __debug__, or 2: without docstrings too. The interpreter takes bytecode of the
+	// level that it runs at itself (-O, PYTHONOPTIMIZE).
+	Optimize int
 }
 
 // Result is the bytecode of one part.
@@ -106,10 +109,10 @@ func (c *Compiler) Compile(ctx context.Context, src Source) (Result, error) {
 		return Result{}, err
 	}
 	result.Interpreter = interpreter
-	b := &bytecode{interpreter: interpreter, format: format, root: src.Root, mode: src.Mode}
+	b := &bytecode{interpreter: interpreter, format: format, root: src.Root, mode: src.Mode, optimize: src.Optimize}
 	key := ""
 	if part.Key != "" {
-		key = cacheKey(interpreter, modules)
+		key = cacheKey(interpreter, src.Optimize, modules)
 		result.Part.Key = cas.Key("bytecode part", key, src.Root, fmt.Sprint(src.Mode))
 	}
 	made, err := c.load(b, key)
@@ -118,7 +121,7 @@ func (c *Compiler) Compile(ctx context.Context, src Source) (Result, error) {
 	}
 	result.Cached = made
 	if !made {
-		answers, err := c.compileAll(ctx, format, src.Root, modules)
+		answers, err := c.compileAll(ctx, format, src, modules)
 		if err != nil {
 			return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 		}
@@ -152,8 +155,8 @@ func (s Source) modules() ([]tree.Entry, error) {
 
 // cacheKey names the bytecode of modules: all that it depends on, which is neither where they are installed to nor what else
 // is installed with them.
-func cacheKey(interpreter Interpreter, modules []tree.Entry) string {
-	inputs := []string{"bytecode", fmt.Sprint(FormatVersion), interpreter.ID()}
+func cacheKey(interpreter Interpreter, optimize int, modules []tree.Entry) string {
+	inputs := []string{"bytecode", fmt.Sprint(FormatVersion), interpreter.ID(), fmt.Sprint(optimize)}
 	for _, m := range modules {
 		inputs = append(inputs, m.Path, m.Content.Digest().String())
 	}
@@ -161,20 +164,20 @@ func cacheKey(interpreter Interpreter, modules []tree.Entry) string {
 }
 
 // compileAll compiles modules in slices; answers are in the modules' order.
-func (c *Compiler) compileAll(ctx context.Context, format *marshal.Format, root string, modules []tree.Entry) ([]answer, error) {
+func (c *Compiler) compileAll(ctx context.Context, format *marshal.Format, src Source, modules []tree.Entry) ([]answer, error) {
 	answers := make([]answer, len(modules))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.pool.size)
 	for start := 0; start < len(modules); start += SliceSize {
 		end := min(start+SliceSize, len(modules))
 		g.Go(func() error {
-			if err := c.pool.compile(ctx, slice{root: root, modules: modules[start:end], limit: c.pool.module}, answers[start:end]); err != nil {
+			if err := c.pool.compile(ctx, slice{root: src.Root, modules: modules[start:end], limit: c.pool.module, optimize: src.Optimize}, answers[start:end]); err != nil {
 				return err
 			}
 			for i := start; i < end; i++ {
 				if err := answers[i].rewrite(format); err != nil {
 					return fault.New(fault.Sandbox, "leave the module out ([tool.vpk.bytecode] exclude), or all bytecode (--no-bytecode), and report it",
-						"read the bytecode of %q: %w", path.Join(root, modules[i].Path), err)
+						"read the bytecode of %q: %w", path.Join(src.Root, modules[i].Path), err)
 				}
 			}
 			return nil
@@ -183,10 +186,14 @@ func (c *Compiler) compileAll(ctx context.Context, format *marshal.Format, root 
 	return answers, g.Wait()
 }
 
-// Cached is where the interpreter looks for the bytecode of a module: PEP 3147.
-func Cached(module, cacheTag string) string {
+// Cached is where the interpreter looks for the bytecode of a module: PEP 3147, and PEP 488 for the levels of optimisation.
+func Cached(module, cacheTag string, optimize int) string {
 	dir, file := path.Split(module)
-	return path.Join(dir, "__pycache__", strings.TrimSuffix(file, ".py")+"."+cacheTag+".pyc")
+	name := strings.TrimSuffix(file, ".py") + "." + cacheTag
+	if optimize > 0 {
+		name += fmt.Sprintf(".opt-%d", optimize)
+	}
+	return path.Join(dir, "__pycache__", name+".pyc")
 }
 
 // copyExactly copies content to w and fails unless it is as long as it says.

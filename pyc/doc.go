@@ -9,7 +9,7 @@
 //
 // Worker. `python -S -s -B -W ignore -c worker.py` with PYTHONHASHSEED=0, LANG=C.UTF-8 and an otherwise empty environment.
 // Not -I: it implies -E, and then CPython ignores PYTHONHASHSEED; the environment is ours and the working directory is taken
-// out of sys.path, which leaves nothing that -I would keep out. A module is compile(source, path below the root, 'exec', dont_inherit=True), as
+// out of sys.path, which leaves nothing that -I would keep out. A module is compile(source, path below the root, 'exec', dont_inherit=True, optimize=level), as
 // py_compile does it (CPython Lib/importlib/_bootstrap_external.py, source_to_code).
 //
 // Headers are PEP 552: UncheckedHash for what never changes in place (site-packages), CheckedHash for what a user may
@@ -27,6 +27,4 @@
 // paths below the root, their contents, the interpreter id) and their code in one file, named by its SHA-256, which is proven before
 // it is used. The code is without header and without co_filename, which are filled in as it is read: one entry serves every
 // place that the modules can be installed to, and both kinds of header.
-//
-// Not done: optimisation levels.
 package pyc

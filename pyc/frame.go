@@ -80,9 +80,10 @@ func parseHello(data []byte) (Interpreter, error) {
 
 // slice is what one child compiles.
 type slice struct {
-	root    string // which the modules are below
-	modules []tree.Entry
-	limit   time.Duration // for one module
+	root     string // which the modules are below
+	modules  []tree.Entry
+	limit    time.Duration // for one module
+	optimize int
 }
 
 func (s slice) part(from, to int) slice {
@@ -102,6 +103,7 @@ func (s slice) write(w io.Writer) error {
 	}
 	put(4, uint64(len(s.modules)))
 	put(4, uint64(max(s.limit/time.Second, 1)))
+	put(1, uint64(s.optimize))
 	for i, m := range s.modules {
 		name := "/" + m.Path
 		put(4, uint64(len(name)))

@@ -308,6 +308,48 @@ func loading(t *testing.T, script, input string) *exec.Cmd {
 	return cmd
 }
 
+// Each level of optimisation has files and cache entries of its own, which an interpreter of that level takes.
+func TestOptimize(t *testing.T) {
+	cache, dir := openCache(t), t.TempDir()
+	const text = "'doc'\ndef f():\n 'doc of f'\n assert False\nprint(__doc__, f.__doc__, __debug__, __cached__.split('.', 1)[1])\n"
+	part := tree.Part{Name: "test", Key: "key", Entries: []tree.Entry{
+		{Path: strings.TrimPrefix(dir, "/") + "/m.py", Kind: tree.File, Mode: 0o644, Content: tree.Bytes(text)},
+	}}
+	c := compiler(t, cache, 1, nil)
+	keys := map[string]bool{}
+	for level := range 3 {
+		result, err := c.Compile(t.Context(), Source{Part: part, Mode: UncheckedHash, Optimize: level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Cached || keys[result.Part.Key] {
+			t.Errorf("level %d has the cache entry or the key of another", level)
+		}
+		keys[result.Part.Key] = true
+		for _, e := range result.Part.Entries {
+			if err := os.MkdirAll(filepath.Dir("/"+e.Path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile("/"+e.Path, read(t, e), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "m.py"), []byte("print('the source')\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tag := strings.TrimSpace(peer.Output(t, loading(t, "import sys; print(sys.implementation.cache_tag)", "")))
+	for level, want := range []string{
+		"doc doc of f True " + tag + ".pyc", "doc doc of f False " + tag + ".opt-1.pyc", "None None False " + tag + ".opt-2.pyc",
+	} {
+		cmd := loading(t, "import sys; sys.path[:0] = [sys.stdin.read()]; import m", dir)
+		cmd.Env = append(cmd.Env, fmt.Sprintf("PYTHONOPTIMIZE=%d", level), "PYTHONDONTWRITEBYTECODE=1")
+		if got := strings.TrimSpace(peer.Output(t, cmd)); got != want {
+			t.Errorf("level %d: %q, want %q", level, got, want)
+		}
+	}
+}
+
 // A module's bytecode is the same in whatever company it is compiled.
 func TestBytecodeDependsOnNoSlice(t *testing.T) {
 	sources := modules(SliceSize + 3)
@@ -384,12 +426,12 @@ var dying = map[string]string{
 func dies(t *testing.T, how, file string) Launcher {
 	return script(t, fmt.Sprintf(`import builtins
 real = compiled
-def compiled(path, source):
+def compiled(path, source, level):
     if source.startswith(b'DIE'):
         try:
             posix.stat(%q)
         except OSError:
-            return real(path, source)
+            return real(path, source, level)
         if %q == 'memory':
             def bytes(size):
                 raise MemoryError
@@ -397,10 +439,10 @@ def compiled(path, source):
             def compile(*args, **kwargs):
                 raise MemoryError
             builtins.compile = compile
-            return real(path, source)
+            return real(path, source, level)
         posix.unlink(%q) if %q.endswith('.once') else None
         %s
-    return real(path, source)`, file, how, file, file, dying[how]))
+    return real(path, source, level)`, file, how, file, file, dying[how]))
 }
 
 func TestDeathFailsTheBuild(t *testing.T) {
@@ -518,8 +560,8 @@ func TestNameTooLongForBytecode(t *testing.T) {
 
 // A compiler that foreign code has taken over can't speak for its worker.
 func TestChildHasNoPipeOfItsWorker(t *testing.T) {
-	probe := "real = compiled\ndef compiled(path, source):\n    for fd in (0, 1):\n        try:\n            posix.fstat(fd)\n" +
-		"        except OSError:\n            continue\n        posix.kill(posix.getpid(), 9)\n    return real(path, source)"
+	probe := "real = compiled\ndef compiled(path, source, level):\n    for fd in (0, 1):\n        try:\n            posix.fstat(fd)\n" +
+		"        except OSError:\n            continue\n        posix.kill(posix.getpid(), 9)\n    return real(path, source, level)"
 	c := New(t.Context(), openCache(t), Options{Launch: script(t, probe), Root: "root", Workers: 1})
 	if _, err := c.Compile(t.Context(), Source{Part: partOf("", modules(2)), Mode: UncheckedHash}); err != nil {
 		t.Error(err)
@@ -542,7 +584,7 @@ func TestStartFailureSaysWhy(t *testing.T) {
 func TestCancelEndsWorkers(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, cancel := context.WithCancel(t.Context())
-	c := New(ctx, openCache(t), Options{Launch: script(t, "import posix\ndef compiled(path, source):\n    posix.read(posix.pipe()[0], 1)"), Root: "root", Workers: 2})
+	c := New(ctx, openCache(t), Options{Launch: script(t, "import posix\ndef compiled(path, source, level):\n    posix.read(posix.pipe()[0], 1)"), Root: "root", Workers: 2})
 	done := make(chan error)
 	go func() {
 		_, err := c.Compile(ctx, Source{Part: partOf("key", modules(80)), Mode: UncheckedHash})

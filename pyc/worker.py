@@ -3,7 +3,7 @@
 # alone, for sources that are not UTF-8. Little-endian frames:
 #
 #   hello  (out): u32 length, then cache tag, magic (4 bytes), hash randomisation (1 byte), sys.version: u32 length + bytes each
-#   slice  (in):  u32 modules, u32 seconds that the child may take over one of them, then for each u32 length + path, u64 length + source; no slice (end of input) ends the worker
+#   slice  (in):  u32 modules, u32 seconds that the child may take over one of them, u8 level of optimisation, then for each u32 length + path, u64 length + source; no slice (end of input) ends the worker
 #   answer (out): "K" u64 length, then for each module, in order:
 #                   "C" source hash (8 bytes), u64 length + marshalled code
 #                   "E" u32 length + what the compiler said
@@ -41,9 +41,9 @@ def framed(data, size):
     return len(data).to_bytes(size, "little") + data
 
 
-def compiled(path, source):
+def compiled(path, source, level):
     try:
-        code = compile(source, path.decode("utf-8", "surrogateescape"), "exec", dont_inherit=True)
+        code = compile(source, path.decode("utf-8", "surrogateescape"), "exec", dont_inherit=True, optimize=level)
         return b"C" + _imp.source_hash(int.from_bytes(MAGIC_NUMBER, "little"), source) + framed(marshal.dumps(code), 8)
     except Exception as error:
         if isinstance(error, MemoryError):
@@ -54,13 +54,13 @@ def compiled(path, source):
         return b"E" + framed(said.encode("utf-8", "backslashreplace"), 4)
 
 
-def child(modules, seconds, out):
+def child(modules, seconds, level, out):
     # The worker's own pipes are none of a compiler's business that foreign code might have taken over.
     posix.close(0)
     posix.close(1)
     for path, source in modules:
         _signal.alarm(seconds)
-        write(out, compiled(path, source))
+        write(out, compiled(path, source, level))
 
 
 def serve():
@@ -72,7 +72,7 @@ def serve():
         head = read(0, 4)
         if not head:
             return
-        modules, seconds = [], number(4)
+        modules, seconds, level = [], number(4), number(1)
         for _ in range(int.from_bytes(head, "little")):
             path = read(0, number(4))
             modules.append((path, read(0, number(8))))
@@ -82,7 +82,7 @@ def serve():
             status = 1
             try:
                 posix.close(source)
-                child(modules, seconds, sink)
+                child(modules, seconds, level, sink)
                 status = 0
             except MemoryError:
                 posix.write(2, b"there is no memory left")

@@ -27,7 +27,8 @@
 // are imported from, by absolute paths. Everything else of it is as if it came from a wheel: METADATA, entry points, scripts,
 // RECORD. It has no direct_url.json, which would tell of the place on the machine that built it.
 //
-// The bytecode of a wheel is made elsewhere, from its Part, and is never in RECORD, but for what a wheel itself ships.
+// The bytecode of a wheel is made elsewhere, from its Part, and is never in RECORD, but for what a wheel itself ships. A package
+// that is Sourceless has it in the place of the modules, which then are not in RECORD either.
 //
 // Not done: sources to build, Windows, free-threaded interpreters' paths.
 package venv

@@ -35,6 +35,8 @@ type Installed struct {
 	Part tree.Part
 	// Bytecode is what Modules compiles to: entries DIR/__pycache__/X.*.pyc for DIR/X.py. Install leaves it empty.
 	Bytecode tree.Part
+	// Sourceless has Join put Bytecode in the place of the modules that it was made from. Install leaves it false.
+	Sourceless bool
 	// Rank orders packages for Join: a higher one owns what a lower one claims too. Install leaves it 0.
 	Rank int
 

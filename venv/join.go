@@ -72,6 +72,9 @@ func Join(skeleton tree.Part, installed []Installed, policy Policy) ([]tree.Part
 	parts := []tree.Part{skeleton}
 	for _, i := range j.byName() {
 		p := j.without(i)
+		if p.Sourceless {
+			p = j.sourceless(p)
+		}
 		parts = append(parts, p.Part)
 		if len(p.Bytecode.Entries) > 0 {
 			parts = append(parts, p.Bytecode)
@@ -238,6 +241,42 @@ func (j *join) without(i int) Installed {
 	p.rows = slices.DeleteFunc(slices.Clone(p.rows), func(r row) bool { return partLost(path.Join(p.site, r.path)) })
 	p.writeRecord()
 	return p
+}
+
+// sourceless is a package with the bytecode of its modules in their place: DIR/X.pyc and not DIR/X.py (PEP 3147, "Case 4: legacy
+// pyc files and source-less imports"). What stands there already stays, and so does the module. RECORD lists neither.
+func (j *join) sourceless(p Installed) Installed {
+	replaced := map[string]bool{}
+	inputs := []string{"sourceless", p.Bytecode.Key}
+	entries := slices.Clone(p.Bytecode.Entries)
+	for i, e := range entries {
+		module := source(e.Path)
+		legacy := strings.TrimSuffix(module, ".py") + ".pyc"
+		if _, taken := j.owner[legacy]; taken || !p.has(module) {
+			continue
+		}
+		replaced[module], entries[i].Path = true, legacy
+		inputs = append(inputs, legacy)
+	}
+	if len(replaced) == 0 {
+		return p
+	}
+	isReplaced := func(at string) bool { return replaced[at] }
+	tree.Sort(entries)
+	p.Bytecode.Entries = entries
+	if p.Bytecode.Key != "" {
+		p.Bytecode.Key = cas.Key(inputs...)
+	}
+	p.Part = remove(p.Part, isReplaced)
+	p.rows = slices.DeleteFunc(slices.Clone(p.rows), func(r row) bool { return isReplaced(path.Join(p.site, r.path)) })
+	p.writeRecord()
+	return p
+}
+
+// has says whether the package has a file at a path.
+func (i Installed) has(p string) bool {
+	_, found := slices.BinarySearchFunc(i.Part.Entries, p, func(e tree.Entry, p string) int { return strings.Compare(e.Path, p) })
+	return found
 }
 
 // remove gives a part of its own without some paths.

@@ -250,6 +250,42 @@ func TestJoinWheels(t *testing.T) {
 	}
 }
 
+func TestSourceless(t *testing.T) {
+	sourceless := func(in Installed) Installed {
+		in.Sourceless = true
+		return in
+	}
+	a := fake("a", 0, true, "n/__init__.py=N", "n/m.py=A", "n/data=D", "taken.py=T", "bare.py=B")
+	a.Bytecode.Entries = slices.DeleteFunc(a.Bytecode.Entries, func(e tree.Entry) bool { return strings.Contains(e.Path, "bare") })
+	b := fake("b", 1, true, "n/__init__.py=N", "n/m.py=B", "taken.pyc=old")
+	parts, collisions, err := Join(bare, []Installed{sourceless(a), sourceless(b)}, Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, summary(t, parts), []string{
+		"skeleton",
+		"wheel/a-1", "  a-1.dist-info/RECORD= a-1.dist-info/RECORD bare.py n/data taken.py", "  bare.py=B", "  n/data=D", "  taken.py=T",
+		"bytecode/a-1", "  __pycache__/taken.cpython-311.pyc=code of T", "  n/__init__.pyc=code of N",
+		"wheel/b-1", "  b-1.dist-info/RECORD= b-1.dist-info/RECORD taken.pyc", "  taken.pyc=old",
+		"bytecode/b-1", "  n/__init__.pyc=code of N", "  n/m.pyc=code of B",
+	})
+	equal(t, collisions, []Collision{{site + "n/m.py", "b 1", "a 1"}})
+	with, _, err := Join(bare, []Installed{a, b}, Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range parts[1:] {
+		if parts[i+1].Key == with[i+1].Key {
+			t.Errorf("%s has the key that it has with sources", parts[i+1].Name)
+		}
+	}
+	plain, _, err := Join(bare, []Installed{sourceless(fake("c", 0, false, "c.py=C"))}, Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, plain[1].Key, "key of c")
+}
+
 func TestSource(t *testing.T) {
 	for p, want := range map[string]string{
 		"a/__pycache__/m.cpython-311.pyc":        "a/m.py",

@@ -65,7 +65,12 @@ type File struct {
 
 // Bytecode is the table [tool.vpk.bytecode].
 type Bytecode struct {
-	Stdlib *bool `toml:"stdlib"` // of the base's standard library too, where it has none: unless this is false
+	Enabled  *bool    `toml:"enabled"`  // none at all, as with --no-bytecode, if this is false
+	Optimize int      `toml:"optimize"` // level: 0, 1 or 2
+	Include  []string `toml:"include"`  // patterns of modules to compile, else all
+	Exclude  []string `toml:"exclude"`  // patterns of modules not to compile
+	Sources  *bool    `toml:"sources"`  // of wheels' modules that have bytecode: left out if this is false
+	Stdlib   *bool    `toml:"stdlib"`   // of the base's standard library too, where it has none: unless this is false
 }
 
 // Keys are the known keys of [tool.vpk].
@@ -75,7 +80,7 @@ var keys = []string{
 }
 
 // bytecodeKeys are those of [tool.vpk.bytecode].
-var bytecodeKeys = []string{"stdlib"}
+var bytecodeKeys = []string{"enabled", "exclude", "include", "optimize", "sources", "stdlib"}
 
 // compressions are the forms that layer.ParseCompression reads.
 var compressions = regexp.MustCompile(`^(gzip|none|zstd(:([1-9]|1[0-9]|2[0-2]))?)$`)
@@ -219,6 +224,9 @@ func (f File) check() []problem {
 	}
 	if f.Compression != "" && !compressions.MatchString(f.Compression) {
 		add(fmt.Errorf("compression %q is not gzip, zstd, zstd:LEVEL with a level from 1 to 22, or none", f.Compression), "compression")
+	}
+	if f.Bytecode.Optimize < 0 || f.Bytecode.Optimize > 2 {
+		add(fmt.Errorf("optimize %d is not 0, 1 or 2", f.Bytecode.Optimize), "bytecode", "optimize")
 	}
 	for key, argv := range map[string][]string{"cmd": f.Cmd, "entrypoint": f.Entrypoint} {
 		if len(argv) > 0 && argv[0] == "" {

@@ -48,6 +48,8 @@ func TestReadErrors(t *testing.T) {
 		{"[tool.vpk]\nzzzzzzz = 1\n", `unknown key "zzzzzzz"`, "known keys: annotations"},
 		{"[tool.vpk]\nlabel = {a = 'b'}\n", "unknown key", `"labels"`},
 		{"[tool.vpk.bytecode]\nstdlb = false\n", `p.toml:2: unknown key "bytecode.stdlb"`, `"stdlib"`},
+		{"[tool.vpk.bytecode]\noptimize = 3\n", "p.toml:2: optimize 3 is not 0, 1 or 2", ""},
+		{"[tool.vpk.bytecode]\noptimize = true\n", "p.toml:2", ""},
 		{"[tool.vpk]\nbytecode = false\n", `p.toml:2:`, ""},
 		{"[tool.vpk]\ncmd = \"uvicorn\"\n", `p.toml:2:7: in "tool.vpk.cmd": want an array of strings, got a string`, ""},
 		{"[tool.vpk]\nenv = {A = 1}\n", `p.toml:2:12: in "tool.vpk.env": want a string, got an integer`, ""},
@@ -91,7 +93,11 @@ func TestKeysAreTheFields(t *testing.T) {
 			b.WriteString(key + " = {}\n")
 		case "bytecode":
 			for _, key := range bytecodeKeys {
-				b.WriteString("bytecode." + key + " = false\n")
+				value, ok := map[string]string{"optimize": "1", "include": "[]", "exclude": "[]"}[key]
+				if !ok {
+					value = "false"
+				}
+				b.WriteString("bytecode." + key + " = " + value + "\n")
 			}
 		case "base", "package", "version", "user", "owner", "workdir", "collisions", "compression":
 			b.WriteString(key + " = ''\n")

@@ -13,11 +13,13 @@ import (
 	"strings"
 	"sync"
 
+	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
 	"vpk/internal/sandbox"
 	"vpk/layer/base"
 	"vpk/pyc"
+	"vpk/venv"
 	"vpk/venv/tree"
 	"vpk/wheel/tag"
 )
@@ -25,7 +27,9 @@ import (
 // compiler makes the bytecode of one environment's parts and keeps count. It may be used from any goroutine.
 type compiler struct {
 	pyc      *pyc.Compiler
-	place    string                 // of wheels: where the environment is in the image
+	options  bytecodeOptions
+	place    string                 // the environment, in the tree
+	site     string                 // site-packages there
 	mode     pyc.Invalidation       // of wheels
 	root     func() (string, error) // the base's unpacked root; of a compiler for a base
 	reporter progress.Reporter
@@ -34,23 +38,28 @@ type compiler struct {
 	done Bytecode
 }
 
-// supported refuses an interpreter for which no bytecode can be made where some is wanted, before anything is fetched.
-func (o Options) supported(python tag.Python) error {
-	if !o.Bytecode {
-		return nil
+// bytecode is [tool.vpk.bytecode] where there is to be bytecode for an interpreter, else nil. An interpreter for which none can be made is
+// refused here, before anything is fetched.
+func (o Options) bytecode(python tag.Python) (*bytecodeOptions, error) {
+	options, err := newBytecodeOptions(o.Project.Config.Bytecode)
+	if err != nil || !o.Bytecode || !options.enabled() {
+		return nil, err
 	}
-	return pyc.Supports(python)
+	return &options, pyc.Supports(python)
 }
 
-// newCompiler makes a compiler for the environment at prefix, whose processes are started by launch, when they are needed.
-func newCompiler(ctx context.Context, s *Sources, prefix string, mode pyc.Invalidation, o pyc.Options) *compiler {
+// newCompiler makes a compiler for an environment, whose processes are started by launch, when they are needed.
+func newCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytecodeOptions, mode pyc.Invalidation, o pyc.Options) *compiler {
 	o.Workers = runtime.GOMAXPROCS(0)
-	return &compiler{pyc: pyc.New(ctx, s.cache, o), place: strings.TrimPrefix(prefix, "/"), mode: mode, reporter: s.reporter}
+	return &compiler{
+		pyc: pyc.New(ctx, s.cache, o), options: options, place: strings.TrimPrefix(spec.Prefix, "/"), site: spec.SitePackages(), mode: mode, reporter: s.reporter,
+		done: Bytecode{Optimize: options.Optimize, Sourceless: options.sourceless()},
+	}
 }
 
 // baseCompiler compiles with the interpreter of a base image in a sandbox. Nothing is unpacked and no sandbox chosen before
 // something really has to be compiled.
-func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string) *compiler {
+func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytecodeOptions, b *base.Image, choice string) *compiler {
 	var c *compiler
 	type place struct {
 		box  sandbox.Sandbox
@@ -78,7 +87,7 @@ func baseCompiler(ctx context.Context, s *Sources, b *base.Image, choice string)
 		c.mu.Unlock()
 		return place{box, root}, nil
 	})
-	c = newCompiler(ctx, s, prefix, pyc.UncheckedHash, pyc.Options{
+	c = newCompiler(ctx, s, spec, options, pyc.UncheckedHash, pyc.Options{
 		Root: b.Digest.String(),
 		Launch: func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (pyc.Process, error) {
 			p, err := open()
@@ -147,30 +156,42 @@ func bootID() string {
 
 // wheel compiles the modules of a wheel.
 func (c *compiler) wheel(ctx context.Context, part tree.Part) (tree.Part, error) {
-	return c.compile(ctx, pyc.Source{Part: part, Root: c.place, Mode: c.mode})
+	return c.compile(ctx, c.site, pyc.Source{Part: part, Root: c.place, Mode: c.mode})
 }
 
 // project compiles the project's modules: checked against their source when they are imported, so that a file which is mounted
 // over one of them counts. Bytecode that the project brings along stays as it is.
 func (c *compiler) project(ctx context.Context, part tree.Part) (tree.Part, error) {
-	made, err := c.compile(ctx, pyc.Source{Part: part, Mode: pyc.CheckedHash})
+	made, err := c.compile(ctx, strings.TrimPrefix(appDir, "/"), pyc.Source{Part: part, Mode: pyc.CheckedHash})
 	if err != nil {
 		return tree.Part{}, err
 	}
+	n := len(made.Entries)
 	made.Entries = slices.DeleteFunc(made.Entries, func(e tree.Entry) bool {
 		_, found := slices.BinarySearchFunc(part.Entries, e.Path, func(e tree.Entry, path string) int { return cmp.Compare(e.Path, path) })
 		return found
 	})
+	if len(made.Entries) < n && made.Key != "" {
+		made.Key = cas.Key("less", made.Key, part.Key)
+	}
 	return made, nil
 }
 
-func (c *compiler) compile(ctx context.Context, src pyc.Source) (tree.Part, error) {
+// compile compiles what the options choose of a part whose patterns are about paths below root.
+func (c *compiler) compile(ctx context.Context, root string, src pyc.Source) (tree.Part, error) {
+	var left int
+	var err error
+	if src.Part, left, err = c.options.choose(src.Part, root); err != nil {
+		return tree.Part{}, err
+	}
+	src.Optimize = c.options.Optimize
 	result, err := c.pyc.Compile(ctx, src)
 	if err != nil {
 		return tree.Part{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.done.Excluded += left
 	c.done.Modules += len(result.Part.Entries)
 	if len(result.Part.Entries) > 0 {
 		c.done.Interpreter = result.Interpreter.ID()

@@ -113,6 +113,7 @@ func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lock
 	}
 	installed.Rank = p.Rank
 	if compile != nil {
+		installed.Sourceless = compile.options.sourceless()
 		if installed.Bytecode, err = compile.wheel(ctx, installed.Modules()); err != nil {
 			return err
 		}

@@ -68,7 +68,8 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	}
 	clock.step("base")
 	facts := img.base.Facts
-	if err := o.supported(facts.Target.Python); err != nil {
+	bytecode, err := o.bytecode(facts.Target.Python)
+	if err != nil {
 		return nil, err
 	}
 	if img.selection, err = p.choose(o.Selection, facts.Target); err != nil {
@@ -86,13 +87,13 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	}
 	clock.step("select")
 
+	spec := venv.Spec{Prefix: prefix, Python: facts.Target.Python, Interpreter: facts.Interpreter}
 	var c *compiler
-	if o.Bytecode {
-		c = baseCompiler(ctx, s, img.base, o.Sandbox)
+	if bytecode != nil {
+		c = baseCompiler(ctx, s, spec, *bytecode, img.base, o.Sandbox)
 		defer func() { err = errors.Join(err, c.close()) }()
 	}
-	library := beside(func() ([]tree.Part, error) { return c.standardLibrary(ctx, img.base, p.Config.Bytecode) })
-	spec := venv.Spec{Prefix: prefix, Python: facts.Target.Python, Interpreter: facts.Interpreter}
+	library := beside(func() ([]tree.Part, error) { return c.standardLibrary(ctx, img.base) })
 	img.wheels, err = installWheels(ctx, s, p, spec, img.selection, c)
 	stdlib, stdlibErr := library()
 	if err = errors.Join(distinct([]error{err, stdlibErr})...); err != nil {
@@ -113,7 +114,7 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	img.tree = tree.Tree{Parts: slices.Concat(stdlib, dependencies, app)}
 	clock.step("wheels")
 
-	config, err := img.config(p, o)
+	config, err := img.config(p, o, bytecode)
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +165,11 @@ func appParts(ctx context.Context, own []tree.Part, c *compiler) ([]tree.Part, e
 }
 
 // config is the image's configuration, with what it says of its origin.
-func (i *image) config(p *Project, o Options) (layer.Config, error) {
+func (i *image) config(p *Project, o Options, bytecode *bytecodeOptions) (layer.Config, error) {
 	said := p.Config
+	if bytecode != nil {
+		said.Env = bytecode.environment(said.Env)
+	}
 	if said.Workdir == "" {
 		var err error
 		if said.Workdir, err = p.workdir(i.selection); err != nil {

@@ -69,7 +69,10 @@ type Layer struct {
 type Bytecode struct {
 	Sandbox     string         `json:"sandbox,omitempty"` // empty when nothing had to be compiled
 	Interpreter string         `json:"interpreter,omitempty"`
+	Optimize    int            `json:"optimize"`
+	Sourceless  bool           `json:"sourceless,omitempty"` // modules of wheels are without their source
 	Modules     int            `json:"modules"`
+	Excluded    int            `json:"excluded,omitempty"` // modules that include and exclude leave out
 	Failures    []ModuleReport `json:"failures,omitempty"`
 	Stdlib      *StdlibReport  `json:"stdlib,omitempty"` // nil where the base's has bytecode already, or is to have none
 }

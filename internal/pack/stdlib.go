@@ -11,7 +11,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"vpk/internal/cas"
-	"vpk/internal/config"
 	"vpk/layer"
 	"vpk/layer/base"
 	"vpk/pyc"
@@ -26,15 +25,15 @@ import (
 // standardLibrary compiles the standard library of the base: the modules that compileall would find below its directory, less
 // those of site-packages and those that have bytecode. There is one part, or none: where nothing is left, where the project wants
 // none, and without a compiler.
-func (c *compiler) standardLibrary(ctx context.Context, b *base.Image, config config.Bytecode) ([]tree.Part, error) {
-	if c == nil || config.Stdlib != nil && !*config.Stdlib {
+func (c *compiler) standardLibrary(ctx context.Context, b *base.Image) ([]tree.Part, error) {
+	if c == nil || c.options.Stdlib != nil && !*c.options.Stdlib {
 		return nil, nil
 	}
 	sources := c.sources(b)
 	if len(sources.Entries) == 0 {
 		return nil, nil
 	}
-	result, err := c.pyc.Compile(ctx, pyc.Source{Part: sources, Mode: pyc.CheckedHash})
+	result, err := c.pyc.Compile(ctx, pyc.Source{Part: sources, Mode: pyc.CheckedHash, Optimize: c.options.Optimize})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +65,7 @@ func (c *compiler) sources(b *base.Image) tree.Part {
 			continue // a link to nothing
 		}
 		source, _ := b.Files.Lookup(real)
-		if !source.Mode.IsRegular() || !free(b.Files, pyc.Cached(e.Path, tag)) {
+		if !source.Mode.IsRegular() || !free(b.Files, pyc.Cached(e.Path, tag, c.options.Optimize)) {
 			continue
 		}
 		part.Entries = append(part.Entries, tree.Entry{

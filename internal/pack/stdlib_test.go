@@ -102,16 +102,16 @@ func TestStandardLibraryKey(t *testing.T) {
 
 func TestNoStandardLibrary(t *testing.T) {
 	no := false
-	for name, c := range map[string]*compiler{"without a compiler": nil, "not wanted": {}} {
+	for name, c := range map[string]*compiler{"without a compiler": nil, "not wanted": {options: bytecodeOptions{config.Bytecode{Stdlib: &no}}}} {
 		// A compiler that is asked to compile would fail: it has no processes.
-		parts, err := c.standardLibrary(t.Context(), nil, config.Bytecode{Stdlib: &no})
+		parts, err := c.standardLibrary(t.Context(), nil)
 		if err != nil || parts != nil {
 			t.Errorf("%s: %v, %v", name, parts, err)
 		}
 	}
 	lib := "usr/lib/python3.11/"
 	compiled := libraryBase(t, basetest.File{Name: lib + "__pycache__/os.cpython-311.pyc"}, basetest.File{Name: lib + "json/__pycache__/__init__.cpython-311.pyc"})
-	if parts, err := (&compiler{}).standardLibrary(t.Context(), compiled, config.Bytecode{}); err != nil || parts != nil {
+	if parts, err := (&compiler{}).standardLibrary(t.Context(), compiled); err != nil || parts != nil {
 		t.Errorf("a base that has bytecode: %v, %v", parts, err)
 	}
 }

@@ -50,9 +50,14 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	if err != nil {
 		return nil, err
 	}
+	options, err := newBytecodeOptions(o.Project.Config.Bytecode)
+	if err != nil {
+		return nil, err
+	}
+	options.Sources = nil // people read and edit what is in an environment of theirs
 	if o.Bytecode {
 		if err := pyc.Supports(host.target.Python); err != nil {
-			return nil, fault.Wrap(fault.Sandbox, "leave out --bytecode", err)
+			return nil, fault.New(fault.Sandbox, "leave out --bytecode", "%v", err) // not its hint, which is for images
 		}
 	}
 	selection, err := o.Project.choose(o.Selection, host.target)
@@ -66,17 +71,17 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	if err != nil {
 		return nil, err
 	}
+	spec := venv.Spec{Prefix: dir, Python: host.target.Python, Interpreter: host.Executable}
 	var c *compiler
 	if o.Bytecode {
 		// Checked, because people edit what is in an environment of theirs.
-		c = newCompiler(ctx, s, dir, pyc.CheckedHash, pyc.Options{Root: "host " + host.Executable + " " + host.Version, Launch: host.launch})
+		c = newCompiler(ctx, s, spec, options, pyc.CheckedHash, pyc.Options{Root: "host " + host.Executable + " " + host.Version, Launch: host.launch})
 		defer func() {
 			if closeErr := c.close(); err == nil {
 				err = closeErr
 			}
 		}()
 	}
-	spec := venv.Spec{Prefix: dir, Python: host.target.Python, Interpreter: host.Executable}
 	w, err := installWheels(ctx, s, o.Project, spec, selection, c)
 	if err != nil {
 		return nil, err

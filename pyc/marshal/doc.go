@@ -21,7 +21,8 @@
 //
 // Interned strings. The flag of the input counts only where it is a fact of the source and not of the process:
 //   - names (co_names, co_varnames and their like) are interned (Objects/codeobject.c, intern_strings);
-//   - a string of ASCII letters, digits and underscores is interned wherever it stands (all_name_chars), the file's name excepted;
+//   - a string of ASCII letters, digits and underscores is interned among constants, in tuples and frozensets too
+//     (intern_constants, all_name_chars), but not in slices; and so it is as co_name;
 //   - one character of Latin-1 is interned from 3.13 on, where all of them are from the start; before, only if the rules
 //     above say so;
 //   - co_name, co_qualname and co_filename: from 3.13 on interned, by the constructor of code objects. In 3.11 and 3.12 the

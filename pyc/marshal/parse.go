@@ -12,7 +12,7 @@ type node struct {
 	// kind is the type byte; of strings typeASCII or typeUnicode, of tuples typeTuple.
 	kind     byte
 	interned bool // of a string
-	latin    bool // of a string: it is one character of Latin-1, and no name
+	latin    bool // of a string: it is one character of Latin-1, and not interned as a name
 	nan      bool // of a number: some part of it is not a number
 	// start and end are the place of the payload in the input. A code object's are its numbers: before its parts, and
 	// where the last one is.
@@ -47,6 +47,7 @@ type parser struct {
 	stack  []uint32 // parts of what is not finished
 	refs   []uint32 // nodes with the reference flag; unfinished while they are read
 	owed   int      // how many objects are announced and not read yet; each takes a byte at least
+	slices int      // how many slices that which is read is in
 	files  []uint32 // the name of the file in each code object
 	// latin are the characters of Latin-1 that are names in some code object.
 	latin [256]bool
@@ -141,9 +142,11 @@ func (p *parser) object(depth int) (uint32, error) {
 		if !p.format.slices {
 			return 0, p.unknown(kind)
 		}
+		p.slices++
 		if err = p.announce(3); err == nil {
 			at, err = p.elements(node{kind: typeSlice}, 3, depth)
 		}
+		p.slices--
 	case typeCode:
 		at, err = p.code(depth)
 	default:
@@ -205,7 +208,7 @@ func (p *parser) str(kind byte) (uint32, error) {
 	}
 	made := node{kind: class, start: start, end: uint32(p.pos)}
 	switch {
-	case class == typeASCII && isName(text):
+	case class == typeASCII && isName(text) && p.slices == 0:
 		made.interned = true
 	case isLatinCharacter(class, text):
 		made.latin, made.interned = true, p.format.internsSigns

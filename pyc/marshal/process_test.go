@@ -32,7 +32,7 @@ var curious = []struct {
 	{11, "try: pass\nexcept* (A, B): x = 1\n"},
 	{12, "type A[T: (int, 'a.b'), *Ts, **P] = dict[T, 'é']\ndef f[T](x: T) -> T: return f'{x!r:>{x}} {\"a\" + f\"{x}\"}'\nclass C[É]:\n class D[T](list): pass\n"},
 	{13, "def f[T = int](x: T): return locals()\nclass C[T = 'a.b']:\n class D: __static_attributes__\n"},
-	{14, "x[1:2]; x[::'a.b']; x[None:'é', 1:2.0]; t'{x}é{y:z}'\ndef f(a: 'a.b', é: y): return a\nclass C:\n a: int\n class D:\n  b: 'D'\n"},
+	{14, "x[1:2]; x[::'a.b']; x[None:'é', 1:2.0]; t'{x}é{y:z}'\nx['left':'right'], 'left', x['right':'', 'a':'.']; x['é':'ünï']; x[:'left'] = 'ünï'\ndef f(a: 'a.b', é: y): return a\nclass C:\n a: int\n class D:\n  b: 'D'\n"},
 }
 
 // modules are a sample of the standard library, or all of it, what is curious, and the module with everything.
