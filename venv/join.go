@@ -36,7 +36,7 @@ func (c Collision) String() string {
 // Where two packages bring the same file, bytes and mode, both keep it. Else the one of the higher Rank (then of the
 // greater name) owns the path; the others lose their entry, its row in RECORD, and, if it is a module, its bytecode. The
 // key of a part that loses something changes. Bytecode that was made here replaces what wheels ship, silently, as when
-// uv compiles; of a module that several bring alike, the owner's counts where they differ. Collisions come sorted by path, then by loser; with Refuse they are an error of kind fault.Collision that lists them.
+// uv compiles; that of a module which several bring alike must be alike, too. Collisions come sorted by path, then by loser; with Refuse they are an error of kind fault.Collision that lists them.
 //
 // Not for any policy to decide, and an error of the same kind: a path that is a file of one package and a directory of
 // another, and two packages with one dist-info directory.
@@ -47,9 +47,9 @@ func Join(skeleton tree.Part, installed []Installed, policy Policy) ([]tree.Part
 	slices.SortFunc(j.packages, func(a, b Installed) int {
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Name, b.Name))
 	})
-	j.lost, j.stale = make([]map[string]bool, len(j.packages)), make([]map[string]bool, len(j.packages))
+	j.lost = make([]map[string]bool, len(j.packages))
 	for i := range j.packages {
-		j.lost[i], j.stale[i] = map[string]bool{}, map[string]bool{}
+		j.lost[i] = map[string]bool{}
 	}
 	if err := j.checkPackages(); err != nil {
 		return nil, nil, err
@@ -60,7 +60,6 @@ func Join(skeleton tree.Part, installed []Installed, policy Policy) ([]tree.Part
 		return nil, nil, err
 	}
 	collisions := j.decide()
-	j.decideBytecode()
 	if policy == Refuse && len(collisions) > 0 {
 		lines := make([]string, len(collisions))
 		for i, c := range collisions {
@@ -87,7 +86,6 @@ func Join(skeleton tree.Part, installed []Installed, policy Policy) ([]tree.Part
 type join struct {
 	packages []Installed
 	lost     []map[string]bool // of each package, the paths that it loses
-	stale    []map[string]bool // of each package, the fresh bytecode that it loses though its module stays
 	owner    map[string]int    // of each path, the package that claimed it last
 	shared   map[string][]int  // of each path with several claims, the packages, in order
 }
@@ -205,39 +203,22 @@ func (j *join) decide() []Collision {
 	return collisions
 }
 
-// decideBytecode settles the fresh bytecode of modules that several packages bring alike: what the compiler makes of one
-// may depend on its neighbours.
-func (j *join) decideBytecode() {
-	owned := map[string]tree.Entry{}
-	for i, p := range slices.Backward(j.packages) {
-		for _, e := range p.Bytecode.Entries {
-			switch other, ok := owned[e.Path]; {
-			case j.lost[i][source(e.Path)]:
-			case !ok:
-				owned[e.Path] = e
-			case !tree.Same(e, other):
-				j.stale[i][e.Path] = true
-			}
-		}
-	}
-}
-
 // entry is the package's entry at a path that it claims.
 func (i Installed) entry(p string) tree.Entry {
 	at, _ := slices.BinarySearchFunc(i.Part.Entries, p, func(e tree.Entry, p string) int { return strings.Compare(e.Path, p) })
 	return i.Part.Entries[at]
 }
 
-// without is a package less what it lost, less the bytecode of the modules among that, and less its stale bytecode.
+// without is a package less what it lost, and less the bytecode of the modules among that.
 func (j *join) without(i int) Installed {
-	p, lost, stale := j.packages[i], j.lost[i], j.stale[i]
-	if len(lost) == 0 && len(stale) == 0 {
+	p, lost := j.packages[i], j.lost[i]
+	if len(lost) == 0 {
 		return p
 	}
 	moduleLost := func(at string) bool { return lost[source(at)] }
 	partLost := func(at string) bool { return lost[at] || moduleLost(at) }
 	p.Part = remove(p.Part, partLost)
-	p.Bytecode = remove(p.Bytecode, func(at string) bool { return stale[at] || moduleLost(at) })
+	p.Bytecode = remove(p.Bytecode, moduleLost)
 	p.rows = slices.DeleteFunc(slices.Clone(p.rows), func(r row) bool { return partLost(path.Join(p.site, r.path)) })
 	p.writeRecord()
 	return p

@@ -44,14 +44,6 @@ func fake(name string, rank int, compile bool, files ...string) Installed {
 	return in
 }
 
-// withBytecode gives all bytecode of a package this content.
-func withBytecode(in Installed, text string) Installed {
-	for i := range in.Bytecode.Entries {
-		in.Bytecode.Entries[i].Content = tree.Bytes(text)
-	}
-	return in
-}
-
 // summary prints parts: the name, then each path with its content in one line, RECORD's as its paths.
 func summary(t testing.TB, parts []tree.Part) []string {
 	t.Helper()
@@ -121,10 +113,6 @@ func TestJoin(t *testing.T) {
 		{"fresh bytecode replaces shipped", []Installed{fake("a", 0, true, "m.py=A", "__pycache__/m.cpython-311.pyc=old"), fake("b", 1, false, "__pycache__/m.cpython-311.pyc=older")},
 			[]string{"skeleton", "wheel/a-1", "  a-1.dist-info/RECORD= a-1.dist-info/RECORD m.py", "  m.py=A", "bytecode/a-1", "  __pycache__/m.cpython-311.pyc=code of A",
 				"wheel/b-1", "  b-1.dist-info/RECORD= b-1.dist-info/RECORD"}, nil},
-		{"bytecode of the same module that differs", []Installed{withBytecode(fake("a", 1, true, "m.py=M", "o.py=A"), "A's"), fake("b", 0, true, "m.py=M", "__pycache__/m.cpython-311.pyc=old")},
-			[]string{"skeleton", "wheel/a-1", "  a-1.dist-info/RECORD= a-1.dist-info/RECORD m.py o.py", "  m.py=M", "  o.py=A",
-				"bytecode/a-1", "  __pycache__/m.cpython-311.pyc=A's", "  __pycache__/o.cpython-311.pyc=A's",
-				"wheel/b-1", "  b-1.dist-info/RECORD= b-1.dist-info/RECORD m.py", "  m.py=M"}, nil},
 		{"the one bytecode of a module that both have", []Installed{fake("a", 0, true, "m.py=M"), fake("b", 1, false, "m.py=M")},
 			[]string{"skeleton", "wheel/a-1", "  a-1.dist-info/RECORD= a-1.dist-info/RECORD m.py", "  m.py=M",
 				"bytecode/a-1", "  __pycache__/m.cpython-311.pyc=code of M",
@@ -320,11 +308,7 @@ func TestJoinProperties(t *testing.T) {
 					files = append(files, f+"="+rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "content"))
 				}
 			}
-			p := fake(fmt.Sprintf("p%d", i), ranks[i], compile, files...)
-			if rapid.Bool().Draw(t, "bytecode of its own") {
-				p = withBytecode(p, "code by "+p.Name)
-			}
-			packages = append(packages, p)
+			packages = append(packages, fake(fmt.Sprintf("p%d", i), ranks[i], compile, files...))
 		}
 		byRank := slices.SortedFunc(slices.Values(packages), func(a, b Installed) int { return a.Rank - b.Rank })
 		for _, p := range byRank {

@@ -204,7 +204,7 @@ func summary(s *streams, r *pack.Result) {
 		fmt.Fprintf(s.err, "  %-14s %10s  %s\n", l.Name, progress.Bytes(l.Size), l.Digest)
 	}
 	if b := r.Bytecode; s.verbose && b.Modules+len(b.Failures) > 0 {
-		fmt.Fprintf(s.err, "bytecode for %s of %d\n", progress.Count(b.Modules, "module"), b.Modules+len(b.Failures))
+		fmt.Fprintf(s.err, "bytecode for %s of %d\n", progress.Count(b.Modules, "module"), b.Modules+len(b.Failures)+b.Excluded)
 	}
 	for _, d := range r.Deliveries {
 		fmt.Fprintf(s.err, "%s\n", d)
