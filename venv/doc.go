@@ -33,8 +33,8 @@
 // Not done: sources to build, Windows, free-threaded interpreters' paths.
 package venv
 
-// formatVersion is raised when the same wheel gives other entries: it is in every key.
-const formatVersion = "2"
+// FormatVersion is raised when the same wheel gives other entries: it is in every key.
+const FormatVersion = "2"
 
 // maxText bounds each metadata file and script that is read into memory. The largest RECORDs known have some 10 MB.
 const maxText = 64 << 20

@@ -269,7 +269,7 @@ func (in *installation) checkDirectories() {
 func (in *installation) installed(p Package) Installed {
 	return in.assemble(p.Version, tree.Part{
 		Name: "wheel/" + in.name + "-" + p.Version,
-		Key:  cas.Key("wheel", formatVersion, p.Wheel.SHA256, in.spec.Prefix, in.spec.Python.Short(), in.name, p.Version, p.DirectURL),
+		Key:  cas.Key("wheel", FormatVersion, p.Wheel.SHA256, in.spec.Prefix, in.spec.Python.Short(), in.name, p.Version, p.DirectURL),
 	})
 }
 

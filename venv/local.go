@@ -90,7 +90,7 @@ func (in *installation) pathFile(roots []string) []byte {
 
 // localKey names everything that was placed.
 func (in *installation) localKey() string {
-	inputs := []string{"local", formatVersion, in.spec.Prefix, in.spec.Python.Short()}
+	inputs := []string{"local", FormatVersion, in.spec.Prefix, in.spec.Python.Short()}
 	names := make([]string, 0, len(in.files))
 	for name := range in.files {
 		names = append(names, name)

@@ -89,7 +89,7 @@ func Skeleton(s Spec) (tree.Part, error) {
 	tree.Sort(entries)
 	return tree.Part{
 		Name:    "skeleton",
-		Key:     cas.Key("skeleton", formatVersion, s.Prefix, s.Python.Short(), version, s.Interpreter),
+		Key:     cas.Key("skeleton", FormatVersion, s.Prefix, s.Python.Short(), version, s.Interpreter),
 		Entries: entries,
 	}, nil
 }

@@ -27,6 +27,9 @@ var (
 	aliases = cas.Kind{Name: "wheel-aliases", Version: 1}
 )
 
+// Downloads are the kinds of what comes from elsewhere, and is not derived here.
+func Downloads() []cas.Kind { return []cas.Kind{wheels, aliases} }
+
 // Ref says which wheel: what a lock knows of it.
 type Ref struct {
 	Filename tag.Filename

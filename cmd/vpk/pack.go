@@ -77,6 +77,8 @@ func first(words ...string) string {
 	return ""
 }
 
+const compressionUsage = "`COMPRESSION` of the layers: gzip, zstd[:LEVEL] or none (default gzip)"
+
 func newPack(s *streams) *cobra.Command {
 	var o packOptions
 	cmd := &cobra.Command{
@@ -104,7 +106,7 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 	o.image.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.tags, "tag", "t", nil, "name of the image, `NAME[:TAG]` (repeatable)")
-	flags.StringVar(&o.compression, "compression", "", "`COMPRESSION` of the layers: gzip, zstd[:LEVEL] or none (default gzip)")
+	flags.StringVar(&o.compression, "compression", "", compressionUsage)
 	flags.BoolVar(&o.push, "push", false, "push to the registry that each tag names")
 	flags.StringVar(&o.load, "load", "", "load into a container `ENGINE`: docker, podman or nerdctl (default the first that is there)")
 	flags.Lookup("load").NoOptDefVal = "auto"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,17 @@ func (f *selectionFlags) add(cmd *cobra.Command) {
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		return exclusives(cmd, func(string, string) bool { return false })
 	}
+}
+
+// choices are the flags that say which packages; the others say what is asked of a lock.
+var choices = []string{
+	"package", "all-packages", "extra", "all-extras", "no-extra", "group", "no-group", "only-group", "all-groups", "no-default-groups",
+	"dev", "only-dev", "no-dev", "no-install-package", "no-install-project", "no-install-workspace", "no-install-local",
+}
+
+// chosen says whether the command line says which packages.
+func (f *selectionFlags) chosen(cmd *cobra.Command) bool {
+	return slices.ContainsFunc(choices, cmd.Flags().Changed)
 }
 
 // exclusivePairs are the flags that exclude each other, as in uv.

@@ -40,6 +40,9 @@ type Kind struct {
 	Durable bool
 }
 
+// dir is the name of the directory with a kind's entries.
+func (k Kind) dir() string { return fmt.Sprintf("%s-v%d", k.Name, k.Version) }
+
 // Store is a cache directory.
 type Store struct{ dir string }
 
@@ -91,7 +94,7 @@ func (s *Store) Path(k Kind, key string) (string, error) {
 			return "", fmt.Errorf("cache key %q of kind %q is not a key", key, k.Name)
 		}
 	}
-	return filepath.Join(s.dir, fmt.Sprintf("%s-v%d", k.Name, k.Version), key[:2], key), nil
+	return filepath.Join(s.dir, k.dir(), key[:2], key), nil
 }
 
 // OpenFile opens an entry that is a file; fs.ErrNotExist when there is none.
@@ -119,6 +122,25 @@ func (s *Store) Remove(k Kind, key string) error {
 		return errors.Join(fmt.Errorf("remove cache entry: %w", Fault(err)), os.RemoveAll(grave))
 	}
 	return os.RemoveAll(grave)
+}
+
+// Fork makes a cache in dir, a directory on the same file system, that has the entries of some kinds in common with s and none of any
+// other. What either adds of those kinds, both have; locks are each one's own.
+func (s *Store) Fork(dir string, kinds ...Kind) (*Store, error) {
+	fork, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kinds {
+		name := k.dir()
+		if err := os.MkdirAll(filepath.Join(s.dir, name), 0o755); err != nil {
+			return nil, fmt.Errorf("fork cache: %w", Fault(err))
+		}
+		if err := os.Symlink(filepath.Join(s.dir, name), filepath.Join(fork.dir, name)); err != nil {
+			return nil, fmt.Errorf("fork cache: %w", Fault(err))
+		}
+	}
+	return fork, nil
 }
 
 // TempDir makes a scratch directory on the cache's own file system. Until remove is called or the process ends no Sweep

@@ -193,3 +193,42 @@ func TestSweep(t *testing.T) {
 		t.Errorf("remove: %v", err)
 	}
 }
+
+func TestFork(t *testing.T) {
+	store := open(t)
+	shared, own := Kind{Name: "shared", Version: 2}, Kind{Name: "own", Version: 1}
+	for _, k := range []Kind{shared, own} {
+		if err := store.PutRecord(k, "before", []byte("1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, remove, err := store.TempDir("fork")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fork, err := store.Fork(filepath.Join(dir, "cache"), shared, Kind{Name: "new", Version: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := fork.Record(shared, "before"); err != nil || string(data) != "1" {
+		t.Errorf("shared entry: %q, %v", data, err)
+	}
+	if data, err := fork.Record(own, "before"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("entry of another kind: %q, %v", data, err)
+	}
+	for _, k := range []Kind{shared, own, {Name: "new", Version: 1}} {
+		if err := fork.PutRecord(k, "after", []byte("2")); err != nil {
+			t.Fatal(err)
+		}
+		data, err := store.Record(k, "after")
+		if has := err == nil && string(data) == "2"; has != (k != own) {
+			t.Errorf("%s: %q, %v", k.Name, data, err)
+		}
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := store.Record(shared, "after"); err != nil || string(data) != "2" {
+		t.Errorf("once the fork is removed: %q, %v", data, err)
+	}
+}

@@ -13,9 +13,6 @@ import (
 	"vpk/layer"
 )
 
-// labelSelection carries the digest of what was selected from the lock.
-const labelSelection = "vpk.selection"
-
 // imageConfig is the image's configuration on top of its base's: [tool.vpk], with the first word of what is to run
 // resolved to an absolute path that exists in the image (DESIGN D8 gives the reasons).
 func imageConfig(c config.File, baseEnv []string, f files, scripts []string) (layer.Config, error) {

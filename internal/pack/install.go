@@ -53,9 +53,12 @@ func installWheels(ctx context.Context, s *Sources, p *Project, spec venv.Spec, 
 	errs := make([]error, len(selection.Packages))
 	var g errgroup.Group
 	g.SetLimit(fetchLimit)
-	for i, p := range selection.Packages {
+	for i := range selection.Packages {
+		if s.backwards {
+			i = len(selection.Packages) - 1 - i
+		}
 		g.Go(func() error {
-			errs[i] = w.install(ctx, s, spec, p, refs[i], i, compile)
+			errs[i] = w.install(ctx, s, spec, selection.Packages[i], refs[i], i, compile)
 			return nil
 		})
 	}

@@ -178,11 +178,17 @@ func (i *image) config(p *Project, o Options, bytecode *bytecodeOptions) (layer.
 	}
 	scripts := slices.Sorted(maps.Keys(p.member.manifest.Scripts))
 	c, err := imageConfig(said, i.base.ConfigFile().Config.Env, newFiles(i.tree, i.base.Files), scripts)
+	if err != nil {
+		return c, err
+	}
 	c.Created = o.Created
-	labels := map[string]string{labelSelection: i.selection.Digest()}
+	labels, err := o.labels(i.selection.Digest())
+	if err != nil {
+		return c, err
+	}
 	maps.Copy(labels, c.Labels)
 	c.Labels = labels
-	return c, err
+	return c, nil
 }
 
 // baseInfo is what the image says of its base. Only a registry's reference is a name that means the same to others.

@@ -141,9 +141,9 @@ func readOwn(dir string) (project.Member, error) {
 	return project.Member{Ignore: ignore, Include: s.config.Include, Exclude: s.config.Exclude}, err
 }
 
-// written are the absolute paths of what this run writes, and the cache.
+// written are the absolute paths of what this run writes, the cache, and what else of this program must not be packed.
 func (d Deliveries) written(s *Sources) ([]string, error) {
-	written := []string{s.cache.Dir()}
+	written := append([]string{s.cache.Dir()}, s.unpacked...)
 	names := []string{d.DigestFile}
 	for _, out := range d.Outputs {
 		names = append(names, out.Path)

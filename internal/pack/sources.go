@@ -37,8 +37,13 @@ type Sources struct {
 	cache    *cas.Store
 	client   *transport.Client
 	wheels   *wheel.Store
+	options  wheel.Options // of the wheels
 	reporter progress.Reporter
 	offline  bool
+	// unpacked are directories of this program's beside the cache, of which nothing is packed.
+	unpacked []string
+	// backwards takes up wheels from the last to the first, which makes no difference: see Reproduce.
+	backwards bool
 }
 
 // OpenSources opens the cache. Close must be called.
@@ -55,13 +60,19 @@ func OpenSources(o SourceOptions) (*Sources, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sources{
+	s := &Sources{
 		cache:    cache,
 		client:   client,
-		wheels:   wheel.NewStore(cache, client, wheel.Options{Progress: o.Reporter, Mirror: o.mirrors().Places}),
+		options:  wheel.Options{Progress: o.Reporter, Mirror: o.mirrors().Places},
 		reporter: o.Reporter,
 		offline:  o.Settings.Offline.On,
-	}, nil
+	}
+	s.wheels = s.openWheels(cache)
+	return s, nil
+}
+
+func (s *Sources) openWheels(cache *cas.Store) *wheel.Store {
+	return wheel.NewStore(cache, s.client, s.options)
 }
 
 // Close ends connections.

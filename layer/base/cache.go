@@ -19,3 +19,6 @@ var (
 	// kindRoot: the unpacked root, by manifest digest.
 	kindRoot = cas.Kind{Name: "base-root", Version: 1}
 )
+
+// Downloads are the kinds of what comes from elsewhere, and is not derived here.
+func Downloads() []cas.Kind { return []cas.Kind{kindManifest, kindBlob, kindTag} }

@@ -47,8 +47,8 @@ import (
 	"vpk/venv/tree"
 )
 
-// formatVersion is raised when the same files give other entries.
-const formatVersion = "1"
+// FormatVersion is raised when the same files give other entries.
+const FormatVersion = "1"
 
 // Options says which files there are and where they go.
 type Options struct {
@@ -142,7 +142,7 @@ func part(entries []tree.Entry, dest string) tree.Part {
 		entries[i].Path = dest + "/" + entries[i].Path
 	}
 	tree.Sort(entries)
-	inputs := []string{"project", formatVersion}
+	inputs := []string{"project", FormatVersion}
 	for _, e := range entries {
 		identity := e.Target
 		if e.Kind == tree.File {
