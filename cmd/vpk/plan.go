@@ -74,7 +74,7 @@ func totals(target string, packages int, size int64, cached int) string {
 	return fmt.Sprintf("%s: %s, %s, %d in the cache", target, progress.Count(packages, "package"), progress.Bytes(size), cached)
 }
 
-// writePackages writes a line for each package: name, version, size, file.
+// writePackages writes a line for each package: name, version, size, file or, of one installed in place, its directory.
 func writePackages(w io.Writer, packages []pack.Package) error {
 	var columns [3]int
 	rows := make([][3]string, len(packages))
@@ -86,7 +86,7 @@ func writePackages(w io.Writer, packages []pack.Package) error {
 	}
 	var out strings.Builder
 	for i, p := range packages {
-		fmt.Fprintf(&out, "%-*s  %-*s  %*s  %s\n", columns[0], rows[i][0], columns[1], rows[i][1], columns[2], rows[i][2], p.File)
+		fmt.Fprintf(&out, "%-*s  %-*s  %*s  %s\n", columns[0], rows[i][0], columns[1], rows[i][1], columns[2], rows[i][2], first(p.File, p.Path))
 	}
 	_, err := io.WriteString(w, out.String())
 	return err

@@ -84,7 +84,7 @@ func (o *treeOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 			return err
 		}
 		if !o.view.Invert {
-			_, err = fmt.Fprintln(s.err, totals(tree.Target, tree.Wheels, tree.Size, tree.Cached))
+			_, err = fmt.Fprintln(s.err, totals(tree.Target, tree.Installed, tree.Size, tree.Cached))
 		}
 		return err
 	})

@@ -196,7 +196,7 @@ func TestTree(t *testing.T) {
 				if want, ok := tt.sizes[p.Name]; ok && p.TotalSize != want {
 					t.Errorf("%s: %d bytes in all, want %d", p.Name, p.TotalSize, want)
 				}
-				if p.File != "" && (!p.Cached || p.InstalledSize == 0) {
+				if p.Installed != (p.Name != "app") || p.Installed && (!p.Cached || p.InstalledSize == 0) {
 					t.Errorf("%s: %+v", p.Name, p)
 				}
 			}

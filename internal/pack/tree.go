@@ -19,16 +19,19 @@ type TreeReport struct {
 	Roots []string `json:"roots"`
 	// Packages are sorted by name. Those that are not installed, such as virtual projects, are among them.
 	Packages []TreePackage `json:"packages"`
-	// Size, InstalledSize and Cached are sums over the packages shown, each counted once.
+	// Size, InstalledSize, Installed and Cached are sums over the packages shown, each counted once: sizes, how many of them are
+	// installed, and how many of their wheels are in the cache.
 	Size          int64 `json:"size"`
 	InstalledSize int64 `json:"installed_size"`
-	Wheels        int   `json:"wheels"`
+	Installed     int   `json:"installed"`
 	Cached        int   `json:"cached"`
 }
 
 // TreePackage is a package, what it requires and who requires it.
 type TreePackage struct {
 	Package
+	// Installed says that it is in the image: virtual projects and what was left out by name are not.
+	Installed bool `json:"installed"`
 	// TotalSize is the size of its wheel and of all that it requires, directly or not, each counted once.
 	TotalSize  int64      `json:"total_size"`
 	Requires   []TreeEdge `json:"requires"`
@@ -84,8 +87,8 @@ func (c *Choice) Tree(view TreeView) (*TreeReport, error) {
 		p.TotalSize = g.totalSize(i)
 		r.Size += p.Size
 		r.InstalledSize += p.InstalledSize
-		if p.File != "" {
-			r.Wheels++
+		if p.Installed {
+			r.Installed++
 		}
 		if p.Cached {
 			r.Cached++
@@ -122,8 +125,10 @@ func (c *Choice) graph(view TreeView) (*treeGraph, error) {
 		p := Package{Name: n.Package.Name, Version: n.Package.Version.String(), Source: string(n.Package.Source.Kind), Hashes: []string{}}
 		if n.Selected >= 0 {
 			p = chosen[n.Selected]
+		} else if n.Local >= 0 {
+			p.Path = n.Package.Source.Location
 		}
-		g.packages[i] = TreePackage{Package: p, Requires: []TreeEdge{}, RequiredBy: []TreeEdge{}}
+		g.packages[i] = TreePackage{Package: p, Installed: n.Selected >= 0 || n.Local >= 0, Requires: []TreeEdge{}, RequiredBy: []TreeEdge{}}
 		g.place[p.Name] = i
 	}
 	named, err := g.find(c.project.Lock, view)
