@@ -36,12 +36,13 @@
 // Deliberate differences from what backends write:
 //
 //   - one order of fields, and no fields Dynamic and Platform; requirements, extras and specifiers in normal form;
-//   - author and maintainer as PEP 621 says; poetry-core and setuptools' setup.cfg write name and address into two fields;
+//   - author and maintainer as PEP 621 says; poetry-core and setuptools' setup.cfg write name and address into two fields,
+//     uv_build the name into both and without quotes;
 //   - URLs as Project-URL alone; poetry-core and setup.cfg also write Home-page;
 //   - no classifiers that [project] or [tool.poetry] does not have; poetry-core adds those of licences and versions of Python;
 //   - the files of a licence are those that license-files matches, or by default LICEN[CS]E*, COPYING*, NOTICE*, AUTHORS*; the
 //     defaults of backends differ;
 //   - a readme that does not exist is no Description.
 //
-// Not done: PEP 735 groups, which are no metadata; imports in METADATA (PEP 794); [tool.flit.metadata].
+// Not done: PEP 735 groups, which are no metadata; Import-Name (PEP 794); [tool.flit.metadata].
 package backend

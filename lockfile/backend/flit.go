@@ -72,6 +72,11 @@ func (f flit) findRoots(p *project) error {
 
 // complete reads version and description from the module, of which some files are looked at first.
 func (f flit) complete(p *project) error {
+	if p.table != nil {
+		if license, ok := p.table.License.(map[string]any); ok && license["file"] != nil {
+			p.metadata.licenseText = "" // the file is enough
+		}
+	}
 	_, module, isPackage := f.find(p)
 	if module == "" {
 		return nil
