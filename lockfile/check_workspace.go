@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"vpk/internal/fault"
 	"vpk/lockfile/pyproject"
@@ -40,7 +41,7 @@ func (d Disk) isDir(name string) bool {
 func (d Disk) project(dir string) (*pyproject.Project, error) {
 	name := filepath.FromSlash(pathpkg.Join(dir, "pyproject.toml"))
 	data, err := d.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fault.New(fault.Usage, "", "read project: %w", err)

@@ -141,7 +141,7 @@ func (s *hatchSelection) roots(p *project) {
 			place := name
 			for _, from := range slices.Sorted(maps.Keys(sources)) {
 				if rest, ok := cutDirectory(name, from); ok {
-					place = path.Join(sources[from], rest)
+					place = path.Join(".", sources[from], rest)
 					break
 				}
 			}

@@ -130,15 +130,19 @@ func constants(text string) (values []string, single, ok bool) {
 		if !ok {
 			return nil, false, false
 		}
-		for isString { // strings in a row are one
-			next, again, ok := r.value()
-			if !ok {
-				break
+		if isString { // strings in a row are one
+			row := []string{value}
+			for {
+				next, again, ok := r.value()
+				if !ok {
+					break
+				}
+				if !again {
+					return nil, false, false
+				}
+				row = append(row, next)
 			}
-			if !again {
-				return nil, false, false
-			}
-			value += next
+			value = strings.Join(row, "")
 		}
 		if open == 0 && !isString {
 			return nil, false, false // a number is no version
@@ -175,6 +179,11 @@ func (e *expression) peek() byte {
 		switch c := e.text[e.at]; c {
 		case ' ', '\t', '\f', '\n':
 			e.at++
+		case '\\':
+			if !strings.HasPrefix(e.text[e.at:], "\\\n") {
+				return c
+			}
+			e.at += 2
 		case '#':
 			for e.at < len(e.text) && e.text[e.at] != '\n' {
 				e.at++
