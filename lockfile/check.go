@@ -341,8 +341,11 @@ func (c *checker) open(p *Package) (*lowering, error) {
 	dir := c.Disk.abs("", p.Source.Location)
 	for _, m := range c.workspace.members {
 		if m.dir == dir || m.project.Name == p.Name {
-			l := c.lowering(m, c.workspace)
-			return l, nil
+			ws, err := c.around(m)
+			if err != nil {
+				return nil, err
+			}
+			return c.lowering(m, ws), nil
 		}
 	}
 	project, err := c.Disk.project(dir)
@@ -353,12 +356,12 @@ func (c *checker) open(p *Package) (*lowering, error) {
 		c.note("the requirements of %q are not in a pyproject.toml and were not compared with uv.lock", p.Name)
 		return nil, nil
 	}
-	ws, err := openWorkspace(project, dir, c.Disk)
+	m := member{dir, project}
+	ws, err := c.around(m)
 	if err != nil {
 		return nil, err
 	}
-	ws.settings = c.workspace.settings
-	l := c.lowering(member{dir, project}, ws)
+	l := c.lowering(m, ws)
 	l.editable = p.Source.Kind == Editable
 	return l, nil
 }

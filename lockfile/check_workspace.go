@@ -132,6 +132,27 @@ func openWorkspace(root *pyproject.Project, dir string, disk Disk) (*workspace, 
 	return w, err
 }
 
+// around gives the workspace that a project finds itself in, from its own directory. A member that lies in the directory of
+// another member has no part in the workspace's sources: the pyproject.toml next above it defines no workspace.
+func (c *checker) around(m member) (*workspace, error) {
+	_, dir, err := FindProject(m.dir, c.Disk)
+	if err != nil || dir == c.workspace.dir {
+		return c.workspace, err
+	}
+	root := m.project
+	if dir != m.dir {
+		if root, err = c.Disk.project(dir); err != nil {
+			return nil, err
+		}
+	}
+	ws, err := openWorkspace(root, dir, c.Disk)
+	if err != nil {
+		return nil, err
+	}
+	ws.settings = c.workspace.settings
+	return ws, nil
+}
+
 // require notes the workspace sources of a project. As in uv (crates/uv-workspace/src/workspace.rs:414), whether a source is used
 // does not count, and the last of them says what is editable.
 func (w *workspace) require(p *pyproject.Project) error {
@@ -247,11 +268,17 @@ func glob(disk Disk, dir string, pattern []string) ([]string, error) {
 	return found, nil
 }
 
-// globRegexp turns a pattern into an expression for whole paths; as in uv's exclude, "*" goes over slashes.
+// globRegexp turns a pattern into an expression for whole paths; as in uv's, "*" goes over slashes, and a part "**" stands for
+// any directories or none.
 func globRegexp(pattern string) (*regexp.Regexp, error) {
 	var b strings.Builder
 	b.WriteString("^")
 	for i := 0; i < len(pattern); i++ {
+		if (i == 0 || pattern[i-1] == '/') && strings.HasPrefix(pattern[i:], "**/") {
+			b.WriteString("(?:.*/)?")
+			i += len("**/") - 1
+			continue
+		}
 		switch c := pattern[i]; c {
 		case '*':
 			b.WriteString(".*")

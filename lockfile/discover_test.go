@@ -42,6 +42,9 @@ func TestFindProject(t *testing.T) {
 	write("own/inner", project+"[tool.uv.workspace]\n")
 	write("broken", "[tool.uv.workspace]\nmembers = [\"[a\"]\n")
 	write("broken/b", project)
+	write("deep", "[tool.uv.workspace]\nmembers = [\"**/libs/*\"]\n")
+	write("deep/libs/a", project)
+	write("deep/x/y/libs/b", project)
 	write("empty", "")
 	disk := lockfile.Disk{ReadFile: os.ReadFile, ReadDir: os.ReadDir}
 	for _, c := range []struct{ dir, project, root string }{
@@ -60,6 +63,8 @@ func TestFindProject(t *testing.T) {
 		{"virtual/settings", "virtual/settings", "virtual/settings"},
 		{"alone/example", "alone/example", "alone/example"},
 		{"own/inner", "own/inner", "own/inner"},
+		{"deep/libs/a", "deep/libs/a", "deep"},
+		{"deep/x/y/libs/b", "deep/x/y/libs/b", "deep"},
 	} {
 		project, root, err := lockfile.FindProject(filepath.Join(top, c.dir), disk)
 		if err != nil || project != filepath.Join(top, c.project) || root != filepath.Join(top, c.root) {
