@@ -50,6 +50,9 @@ type Source struct {
 	Optimize int
 }
 
+// PartSuffix is what the name of a part of bytecode has after that of its modules' part.
+const PartSuffix = "/bytecode"
+
 // Result is the bytecode of one part.
 type Result struct {
 	// Part holds the bytecode files; its Key is empty when the source part's is. It has no entries when there are no modules.
@@ -92,7 +95,7 @@ func (c *Compiler) Interpreter(ctx context.Context) (Interpreter, error) { retur
 // Compile makes the bytecode of every module of a part.
 func (c *Compiler) Compile(ctx context.Context, src Source) (Result, error) {
 	part := src.Part
-	result := Result{Part: tree.Part{Name: part.Name + "/bytecode"}}
+	result := Result{Part: tree.Part{Name: part.Name + PartSuffix}}
 	modules, err := src.modules()
 	if err != nil {
 		return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)

@@ -203,7 +203,7 @@ func summary(s *streams, r *pack.Result) {
 	}
 	fmt.Fprintf(s.err, "packed %s (%d from the cache) for %s in %.2f s\n", progress.Count(len(r.Packages), "package"), cached, r.Platform, r.Seconds)
 	for _, l := range r.Layers {
-		fmt.Fprintf(s.err, "  %-14s %10s  %s\n", l.Name, progress.Bytes(l.Size), l.Digest)
+		fmt.Fprintf(s.err, "  %-24s %10s  %s\n", l.Name, progress.Bytes(l.Size), l.Digest)
 	}
 	if b := r.Bytecode; s.verbose && b.Modules+len(b.Failures) > 0 {
 		fmt.Fprintf(s.err, "bytecode for %s of %d\n", progress.Count(b.Modules, "module"), b.Modules+len(b.Failures)+b.Excluded)

@@ -61,6 +61,7 @@ type File struct {
 	Compression string            `toml:"compression"` // as --compression
 	Mirrors     []Mirror          `toml:"-"`           // where to look for files in place of the lock's URLs
 	Bytecode    Bytecode          `toml:"bytecode"`
+	Layers      Layers            `toml:"-"`
 }
 
 // Bytecode is the table [tool.vpk.bytecode].
@@ -76,7 +77,7 @@ type Bytecode struct {
 // Keys are the known keys of [tool.vpk].
 var keys = []string{
 	"annotations", "base", "bytecode", "cmd", "collisions", "compression", "entrypoint", "env", "exclude", "extras", "groups", "include", "labels",
-	"mirror", "owner", "package", "packages", "platforms", "ports", "user", "version", "workdir",
+	"layers", "mirror", "owner", "package", "packages", "platforms", "ports", "user", "version", "workdir",
 }
 
 // bytecodeKeys are those of [tool.vpk.bytecode].
@@ -156,6 +157,7 @@ type rawFile struct {
 	File
 	Ports  []any        `toml:"ports"`
 	Mirror []mirrorWire `toml:"mirror"`
+	Layers any          `toml:"layers"`
 }
 
 func (r rawFile) file() (File, []problem) {
@@ -177,7 +179,9 @@ func (r rawFile) file() (File, []problem) {
 		}
 		f.Mirrors = append(f.Mirrors, m)
 	}
-	return f, problems
+	groups, wrong := layers(r.Layers)
+	f.Layers = groups
+	return f, append(problems, wrong...)
 }
 
 // unknownKeys turns go-toml's complaint, which is about the whole file, into one about our table.

@@ -63,6 +63,10 @@ func TestReadErrors(t *testing.T) {
 		{"[tool.vpk]\nworkdir = \"app\"\n", "absolute", ""},
 		{"[tool.vpk]\nowner = \"root\"\n", "UID:GID", ""},
 		{"[tool.vpk]\ncollisions = \"ignore\"\n", "collisions", ""},
+		{"[tool.vpk]\nlayers = \"many\"\n", `p.toml:2: layers "many" is none of auto, single, per-package`, ""},
+		{"[tool.vpk]\nlayers = 7\n", "p.toml:2: layers is neither a word", ""},
+		{"[tool.vpk]\nlayer = \"auto\"\n", "unknown key", `"layers"`},
+		{"[tool.vpk.layers]\nml = []\nbad = [\"[\"]\nworse = [1]\n", "p.toml:2: layer \"ml\" has no packages\np.toml:3: layer \"bad\": \"[\" is no pattern for names of packages\np.toml:4: layer \"worse\": 1 is no name", ""},
 		{"[tool.vpk]\ncompression = \"zstd:23\"\n", `p.toml:2: compression "zstd:23" is not gzip, zstd`, ""},
 		{"[tool.vpk]\nplatforms = [\"windows/amd64\"]\n", "linux/ARCH", ""},
 		{"[tool.vpk]\nplatforms = [\"linux/s390x\"]\n", "not supported", ""},
@@ -101,6 +105,8 @@ func TestKeysAreTheFields(t *testing.T) {
 			}
 		case "base", "package", "version", "user", "owner", "workdir", "collisions", "compression":
 			b.WriteString(key + " = ''\n")
+		case "layers":
+			b.WriteString(key + " = 'single'\n")
 		default:
 			b.WriteString(key + " = []\n")
 		}
@@ -125,4 +131,26 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("accepted what check refuses: %v", problems)
 		}
 	})
+}
+
+func TestLayers(t *testing.T) {
+	for text, want := range map[string]Layers{
+		"":                                     {},
+		"layers = 'per-package'":               {Mode: "per-package"},
+		"layers = {z = 'numpy', a = ['A_b*']}": {Groups: []Group{{"a", []string{"a-b*"}}, {"z", []string{"numpy"}}}},
+	} {
+		f, err := Read([]byte("[tool.vpk]\n"+text), "p.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, f.Layers); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+	g := Group{"g", []string{"torch*", "a-?"}}
+	for name, want := range map[string]bool{"torch": true, "Torch_Vision": true, "pytorch": false, "a.b": true, "a-bc": false, "": false} {
+		if g.Match(name) != want {
+			t.Errorf("Match(%q) = %v", name, !want)
+		}
+	}
 }

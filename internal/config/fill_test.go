@@ -30,6 +30,7 @@ include = ["root"]
 exclude = ["root"]
 collisions = "error"
 compression = "zstd"
+layers = "single"
 bytecode.stdlib = false
 [[tool.vpk.mirror]]
 from = "https://a.example/"

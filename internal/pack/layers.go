@@ -4,7 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"path"
-	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,13 +12,14 @@ import (
 	"vpk/internal/fault"
 	"vpk/layer"
 	"vpk/layer/base"
+	"vpk/pyc"
 	"vpk/venv"
 	"vpk/venv/tree"
 )
 
 // buildLayers makes the layers, side by side, lowest first: the bytecode of the base's standard library, which is of every image
-// on that base; dependencies, which change with the lock; and the project's own files.
-func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, spec venv.Spec, stdlib, dependencies, app []tree.Part) ([]*layer.Layer, error) {
+// on that base; dependencies, which change with the lock, in layers as the project says; and the project's own files.
+func (i *image) buildLayers(ctx context.Context, s *Sources, o Options, spec venv.Spec, stdlib, dependencies, app []tree.Part) ([]*layer.Layer, error) {
 	owner := o.Project.Config.Owner
 	if owner == "" {
 		owner = config.DefaultUser
@@ -28,39 +29,94 @@ func buildLayers(ctx context.Context, s *Sources, o Options, b *base.Image, spec
 		return nil, fault.Wrap(fault.Usage, "", err)
 	}
 	common := layer.Spec{Owner: layer.Owner{UID: uid, GID: gid}, MTime: dependencyTime, Compression: o.Compression}
-	if common.Directories, err = baseDirectories(b.Files, prefix[1:]); err != nil {
+	if common.Directories, err = baseDirectories(i.base.Files, prefix[1:]); err != nil {
 		return nil, err
 	}
-	deps, own := common, common
-	deps.Shared = []string{prefix[1:] + "/bin", spec.SitePackages()}
-	deps.Name, deps.CreatedBy, deps.Parts = "dependencies", "vpk: dependencies", dependencies
-	own.Name, own.CreatedBy, own.Parts = "app", "vpk: app", app
-	if o.Created.After(dependencyTime) {
-		own.MTime = o.Created
-	}
-	specs := []layer.Spec{deps, own}
-	if len(app) == 0 {
-		specs = specs[:1]
-	}
+	var below, above []layer.Spec
 	if len(stdlib) > 0 {
-		library, err := libraryLayer(b.Files, stdlib)
+		library, err := libraryLayer(i.base.Files, stdlib)
 		if err != nil {
 			return nil, err
 		}
 		library.Compression = o.Compression
-		specs = slices.Insert(specs, 0, library)
+		below = append(below, library)
 	}
+	if len(app) > 0 {
+		own := common
+		own.Name, own.CreatedBy, own.Parts = "app", "vpk: app", app
+		if o.Created.After(dependencyTime) {
+			own.MTime = o.Created
+		}
+		above = append(above, own)
+	}
+	room := min(layer.MaxOwnLayers, layer.MaxLayers-len(i.base.ConfigFile().RootFS.DiffIDs)) - len(below) - len(above)
+	bundles, err := assignment(o.Project.Config.Layers, room).Assign(i.units(dependencies))
+	if err != nil {
+		return nil, err
+	}
+	specs := below
+	for _, b := range bundles {
+		specs = append(specs, dependencyLayer(common, spec, b))
+	}
+	specs = append(specs, above...)
 	layers := make([]*layer.Layer, len(specs))
 	builder := layer.NewBuilder(s.cache)
 	g, ctx := errgroup.WithContext(ctx)
-	for i, spec := range specs {
+	for n, spec := range specs {
 		g.Go(func() error {
 			var err error
-			layers[i], err = builder.Build(ctx, spec)
+			layers[n], err = builder.Build(ctx, spec)
 			return err
 		})
 	}
 	return layers, g.Wait()
+}
+
+// assignment is what the project says of layers. However full the base is, there is one: layer.Image tells if that is too many.
+func assignment(c config.Layers, room int) layer.Assignment {
+	a := layer.Assignment{Mode: layer.Mode(c.Mode), Limit: max(1, room)}
+	for _, g := range c.Groups {
+		a.Groups = append(a.Groups, layer.Group{Name: g.Name, Match: g.Match})
+	}
+	return a
+}
+
+// units are what is assigned to layers: the environment's skeleton, and each package with its bytecode.
+func (i *image) units(parts []tree.Part) []layer.Unit {
+	packages := map[string]int{}
+	for n, installed := range i.wheels.installed {
+		packages[installed.Part.Name] = n
+	}
+	var units []layer.Unit
+	for _, p := range parts {
+		if of, ok := strings.CutSuffix(p.Name, pyc.PartSuffix); ok && len(units) > 0 && units[len(units)-1].Parts[0].Name == of {
+			last := &units[len(units)-1]
+			last.Parts = append(last.Parts, p)
+			continue
+		}
+		u := layer.Unit{Name: p.Name, Title: "environment", Parts: []tree.Part{p}}
+		if n, ok := packages[p.Name]; ok {
+			u.Name, u.Title, u.Size = i.wheels.installed[n].Name, i.wheels.installed[n].String(), i.wheels.archives[n].Size
+		}
+		units = append(units, u)
+	}
+	return units
+}
+
+// dependencyLayer is the layer of a bundle. Its line of the history names all that is in it.
+func dependencyLayer(common layer.Spec, spec venv.Spec, b layer.Bundle) layer.Spec {
+	common.Name = b.Name
+	common.Shared = []string{prefix[1:] + "/bin", spec.SitePackages()}
+	titles := make([]string, len(b.Units))
+	for n, u := range b.Units {
+		titles[n] = u.Title
+		common.Parts = append(common.Parts, u.Parts...)
+	}
+	common.CreatedBy = "vpk: " + b.Name
+	if list := strings.Join(titles, ", "); list != b.Name {
+		common.CreatedBy += ": " + list
+	}
+	return common
 }
 
 // libraryLayer is the layer of the standard library's bytecode. Nothing in it is the project's: the owner is the base's own.

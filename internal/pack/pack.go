@@ -118,7 +118,7 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if err != nil {
 		return nil, err
 	}
-	if img.layers, err = buildLayers(ctx, s, o, img.base, spec, stdlib, dependencies, app); err != nil {
+	if img.layers, err = img.buildLayers(ctx, s, o, spec, stdlib, dependencies, app); err != nil {
 		return nil, err
 	}
 	if img.v1, err = layer.Image(img.base.V1(ctx), img.baseInfo(), img.layers, config); err != nil {
