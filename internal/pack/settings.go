@@ -50,8 +50,8 @@ func (p *Project) Mirrors() ([]config.Mirror, error) {
 	return rules, nil
 }
 
-// settings are those of Configure, else those in pyproject.toml alone.
-func (p *Project) settings() pyproject.Settings {
+// uvSettings are those of Configure, else those in pyproject.toml alone.
+func (p *Project) uvSettings() pyproject.Settings {
 	if p.Settings == nil {
 		return p.Manifest.UV.Settings
 	}
@@ -61,7 +61,7 @@ func (p *Project) settings() pyproject.Settings {
 // otherUV says that the project asks for another uv than the one that vpk follows; it is empty where it does not. It is no error, as it
 // would be for uv: what the project asks for is who may lock it.
 func (p *Project) otherUV() string {
-	required := p.settings().RequiredVersion
+	required := p.uvSettings().RequiredVersion
 	if required == nil || required.Contains(followedUV) {
 		return ""
 	}
@@ -70,7 +70,7 @@ func (p *Project) otherUV() string {
 
 // refuseNoBinary refuses packages whose wheels must not be used (no-binary, no-binary-package): vpk builds nothing.
 func (p *Project) refuseNoBinary(selection *lockfile.Selection) error {
-	settings := p.settings()
+	settings := p.uvSettings()
 	var lines []string
 	for _, s := range selection.Packages {
 		if settings.NoBinary.On || slices.Contains(settings.NoBinaryPackages, s.Package.Name) {
