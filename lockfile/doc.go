@@ -6,10 +6,16 @@
 // a file is named, older names of keys, dynamic versions. Keys that it does not know are read over, but for those of a
 // conflict, where uv refuses them too. It makes uv's structural checks: identities and edges that occur twice, edges that
 // lead nowhere or to several packages, hashes that must or must not be there, wheels of another version than their
-// package, git sources without a commit. Further, where uv waits until it installs, a hash must be one and only a source tree may lack a version.
-// Problems are told all at once, with their lines.
+// package, git sources without a commit. Problems are told all at once, with their lines. Locks of uv 0.5 to 0.13 (revisions 0
+// to 5) are compared in tests.
 //
-// Not kept: times of upload, zstd copies of wheels.
+// On locks that no uv writes it differs from uv 0.11.8 as follows. It refuses what uv finds out when it installs, or never: a
+// hash that is none, a package other than a source tree without a version, an empty name, the chosen wheel of another
+// package, and a wrong type for a key which another key beside it makes moot. It reads what uv refuses: anything for times
+// of upload and zstd copies of wheels, which are not kept; keys of manifest.dependency-metadata that it does not know; for
+// the address of an index or in a requirement, what is no URL (they are only compared); empty parts of specifiers, as
+// packaging does. A version of Python compared with something that is none is a comparison of texts, as in packaging.
+// go-toml reads keys in any case, and an array of tables made by dotted keys.
 //
 // # Selection
 //
@@ -24,7 +30,7 @@
 //   - a package with wheels that do not fit the target is an error even if it has a source distribution: nothing is built;
 //   - all packages of a lock with a single project are checked for conflicts like that project (uv checks nothing).
 //
-// Roots are the project in the lock's directory, the members that are named, or all members, which is also what a root
+// Roots are the project in the lock's directory, by the name in its pyproject.toml where that is known, the members that are named, or all members, which is also what a root
 // that is no project means; the groups of such a root are requirements, whose packages are found by resolution markers.
 //
 // Wheels come from an index, a URL or a path (Selected says where). A directory that is a package is installed in place (Local);

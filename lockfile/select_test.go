@@ -167,16 +167,16 @@ func packageList(s *lockfile.Selection) []string {
 	return list
 }
 
-// fileVersions is packageList with the versions of the wheels, as uv reports them: they may have a local part more.
+// fileVersions are all that is installed, with the versions of the wheels, as uv reports them: they may have a local part more.
 func fileVersions(s *lockfile.Selection) []string {
 	list := []string{}
 	for _, p := range s.Packages {
-		version := p.Package.Version.String()
-		if p.Wheel != nil {
-			version = p.Wheel.Filename.Version
-		}
-		list = append(list, strings.TrimSpace(p.Package.Name+" "+version))
+		list = append(list, p.Package.Name+" "+p.Wheel.Filename.Version)
 	}
+	for _, p := range s.Local {
+		list = append(list, p.Package.String())
+	}
+	slices.Sort(list)
 	return list
 }
 

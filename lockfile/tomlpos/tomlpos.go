@@ -1,7 +1,10 @@
 // Package tomlpos says where in a TOML file a value stands, so that an error found after decoding can name its line.
 //
 // go-toml gives positions for what it refuses itself (Decode keeps them); once a document is a Go value they are gone.
-// An Index is made from the bytes again, only when there is an error to report.
+// An Index is made from the bytes again, only when there is an error to report. Decode is stricter than go-toml in that a
+// [table] is no element of an array.
+//
+// Not done: keys are taken in any case, and dotted keys may make an array's element, both as by go-toml.
 //
 // The package is a leaf: it imports no other package of the module.
 package tomlpos
