@@ -167,14 +167,15 @@ func packageList(s *lockfile.Selection) []string {
 	return list
 }
 
-// fileVersions are all that is installed, with the versions of the wheels, as uv reports them: they may have a local part more.
+// fileVersions are all that is installed, with the versions of the wheels, as uv reports them: they may have a local part more,
+// and projects have none.
 func fileVersions(s *lockfile.Selection) []string {
 	list := []string{}
 	for _, p := range s.Packages {
 		list = append(list, p.Package.Name+" "+p.Wheel.Filename.Version)
 	}
 	for _, p := range s.Local {
-		list = append(list, p.Package.String())
+		list = append(list, p.Package.Name)
 	}
 	slices.Sort(list)
 	return list
