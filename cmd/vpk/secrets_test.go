@@ -76,6 +76,8 @@ type secretPlaces struct {
 	mu sync.Mutex
 	// status is what all servers answer with instead, if it is not 0.
 	status int
+	// closed is whether the registry refuses everybody.
+	closed bool
 }
 
 func newSecretPlaces(t *testing.T) *secretPlaces {
@@ -96,9 +98,9 @@ func newSecretPlaces(t *testing.T) *secretPlaces {
 	hub := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	s.pushed = serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		status := s.status
+		closed := s.closed
 		s.mu.Unlock()
-		if _, password, ok := r.BasicAuth(); !ok || status != 0 || !slices.Contains(s.words, password) {
+		if _, password, ok := r.BasicAuth(); !ok || closed || !slices.Contains(s.words, password) {
 			w.Header().Set("WWW-Authenticate", "Basic realm=\"x\"")
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -273,7 +275,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts programs")
 	}
-	base := "oci:" + peer.Base(t, "BASE12")
+	base, python := "oci:"+peer.Base(t, "BASE12"), peer.Python(t)
 	s := newSecretPlaces(t)
 	for _, prefix := range []string{"", "u", "us", "user:"} {
 		if text := base64.StdEncoding.EncodeToString([]byte(prefix + s.words[3])); len(findSecrets([]byte(text))) != 1 || len(findSecrets([]byte(url.QueryEscape(s.words[3])))) != 1 {
@@ -284,6 +286,10 @@ func TestSecretsAreNotTold(t *testing.T) {
 	pack := func(more ...string) []string {
 		return append([]string{"pack", "-v", "--base", base, "--no-bytecode", "-o", "dir:OUT/files"}, more...)
 	}
+	// install takes the same ways as pack, without an image.
+	install := func(more ...string) []string {
+		return append([]string{"venv", "-v", "OUT/venv", "--python", python}, more...)
+	}
 	s.run(t, "packed", 0, pack("-t", image, "--push", "--digest-file", "OUT/digest")...)
 	report := s.run(t, "packed with a report", 0, pack("--json", "-o", "oci:OUT/image", "-t", image)...)
 	if !strings.Contains(report, "proxied-1.0") {
@@ -293,12 +299,16 @@ func TestSecretsAreNotTold(t *testing.T) {
 	s.run(t, "mirror that is none", 2, pack("--mirror", "http://"+s.user("bad-mirror")+"@x.example")...)
 	for _, status := range []int{400, 401, 403, 404, 407, 500, 302} {
 		s.fail(status)
-		s.run(t, fmt.Sprintf("answered %d", status), 6, pack("--json")...)
+		s.run(t, fmt.Sprintf("answered %d", status), 6, install()...)
 	}
 	s.fail(0)
-	s.run(t, "offline", 6, pack("--offline")...)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.run(t, "not pushed", 8, pack("--json", "-t", image, "--push")...)
+	s.run(t, "offline", 6, install("--offline")...)
 	s.wheels["indexed"].File("more.py", "")
-	s.run(t, "another file", 5, pack()...)
+	s.run(t, "another file", 5, install()...)
 
 	manifest, err := os.ReadFile(filepath.Join(s.project, "pyproject.toml"))
 	if err != nil {
@@ -325,7 +335,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 		if name == "stale" || name == "malformed URL" || strings.HasSuffix(name, "source") {
 			want = 3
 		}
-		s.run(t, "pyproject "+name, want, pack()...)
+		s.run(t, "pyproject "+name, want, install()...)
 	}
 	s.file("project/pyproject.toml", string(manifest), 0o644)
 	lock, err := os.ReadFile(filepath.Join(s.project, "uv.lock"))
@@ -346,7 +356,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 			t.Fatalf("%s: nothing is edited", name)
 		}
 		s.file("project/uv.lock", text, 0o644)
-		s.run(t, "lock "+name, -1, pack()...)
-		s.run(t, "lock frozen "+name, -1, pack("--frozen")...)
+		s.run(t, "lock "+name, -1, install()...)
+		s.run(t, "lock frozen "+name, -1, install("--frozen")...)
 	}
 }

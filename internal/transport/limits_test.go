@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"vpk/internal/fault"
 )
 
 // TestLimits: no more bodies are under way than MaxBodies, and no more at one host than MaxPerHost.
@@ -138,3 +140,23 @@ func TestRedirectsTakeCredentialsNowhereElse(t *testing.T) {
 		t.Errorf("%d requests, %v", len(log), err)
 	}
 }
+
+// TestPermanent: what Options.Around calls permanent is not tried again, and its hint is the only one.
+func TestPermanent(t *testing.T) {
+	calls := 0
+	opts := quick
+	opts.Around = func(http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(*http.Request) (*http.Response, error) {
+			calls++
+			return nil, &Permanent{fault.New(fault.Network, "ask for a password", "no password")}
+		})
+	}
+	_, _, err := read(t, newClient(t, opts), "https://user:secret@files.example/x")
+	if hints := fault.Hints(err); calls != 1 || err == nil || len(hints) != 1 || hints[0] != "ask for a password" || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%d calls, %v, hints %q", calls, err, hints)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
