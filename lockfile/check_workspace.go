@@ -135,6 +135,9 @@ func openWorkspace(root *pyproject.Project, dir string, disk Disk) (*workspace, 
 // around gives the workspace that a project finds itself in, from its own directory. A member that lies in the directory of
 // another member has no part in the workspace's sources: the pyproject.toml next above it defines no workspace.
 func (c *checker) around(m member) (*workspace, error) {
+	if m.dir == c.workspace.dir {
+		return c.workspace, nil
+	}
 	_, dir, err := FindProject(m.dir, c.Disk)
 	if err != nil || dir == c.workspace.dir {
 		return c.workspace, err
