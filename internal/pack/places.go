@@ -70,6 +70,9 @@ func (p *Project) projectParts(ctx context.Context, s *Sources, selection *lockf
 func packedProjects(selection *lockfile.Selection) []*lockfile.Package {
 	var list []*lockfile.Package
 	for _, r := range selection.Reached {
+		if r.Package.Name == "." { // a workspace's root that is no project
+			continue
+		}
 		if r.Package.Source.IsTree() && (r.Root || r.Local >= 0 || r.Package.Source.Kind == lockfile.Virtual) {
 			list = append(list, r.Package)
 		}
