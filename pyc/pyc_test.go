@@ -1,7 +1,6 @@
 package pyc
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -404,128 +402,6 @@ func TestUnknownInterpreterIsRefused(t *testing.T) {
 	}
 }
 
-// script launches a worker whose compiler does something else than compile.
-func script(t *testing.T, prelude string) Launcher {
-	program := peer.Python(t)
-	return func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (Process, error) {
-		args = slices.Clone(args)
-		args[len(args)-1] = strings.Replace(args[len(args)-1], "\nserve()\n", "\n"+prelude+"\nserve()\n", 1)
-		return start(ctx, program, args, env, stdin, stdout, stderr)
-	}
-}
-
-// dying are compilers that come to their end at a module whose source begins with DIE.
-var dying = map[string]string{
-	"child":  "posix.kill(posix.getpid(), 11)",
-	"worker": "posix.kill(posix.getppid(), 9); posix.kill(posix.getpid(), 9)",
-	"hang":   "posix.read(posix.pipe()[0], 1)",
-	"memory": "raise MemoryError",
-}
-
-// dies launches workers that do so, as long as the file is there.
-func dies(t *testing.T, how, file string) Launcher {
-	return script(t, fmt.Sprintf(`import builtins
-real = compiled
-def compiled(path, source, level):
-    if source.startswith(b'DIE'):
-        try:
-            posix.stat(%q)
-        except OSError:
-            return real(path, source, level)
-        if %q == 'memory':
-            def bytes(size):
-                raise MemoryError
-            builtins.bytes = bytes
-            def compile(*args, **kwargs):
-                raise MemoryError
-            builtins.compile = compile
-            return real(path, source, level)
-        posix.unlink(%q) if %q.endswith('.once') else None
-        %s
-    return real(path, source, level)`, file, how, file, file, dying[how]))
-}
-
-func TestDeathFailsTheBuild(t *testing.T) {
-	sources := modules(2 * SliceSize)
-	sources["app/m003.py"] = "DIE = 1\n"
-	for how, want := range map[string]string{
-		"worker": "the compile worker died: ",
-		"hang":   "the compiler died: it took too long",
-		"memory": "the compiler died: exit status 1: there is no memory left",
-	} {
-		t.Run(how, func(t *testing.T) {
-			cache, file := openCache(t), filepath.Join(t.TempDir(), "always")
-			if err := os.WriteFile(file, nil, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			c := New(t.Context(), cache, Options{Launch: dies(t, how, file), Root: "root", Workers: 2})
-			c.pool.module = time.Second
-			_, err := c.Compile(t.Context(), Source{Part: partOf("key", sources), Mode: UncheckedHash})
-			if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Sandbox || !strings.HasSuffix(err.Error(), `(tried 2 times, at "app/m003.py")`) {
-				t.Errorf("err = %v, want %q at the module", err, want)
-			}
-			_ = c.Close() // what was killed says so
-			if again, err := compiler(t, cache, 1, nil).Compile(t.Context(), Source{Part: partOf("key", sources), Mode: UncheckedHash}); err != nil || again.Cached {
-				t.Errorf("cached = %v, err = %v", again.Cached, err)
-			}
-		})
-	}
-}
-
-// A module on which the compiler itself crashes, each time, has no bytecode, and all others have theirs.
-func TestCrashIsReported(t *testing.T) {
-	sources := modules(2 * SliceSize)
-	sources["app/m003.py"], sources["app/m005.py"] = "DIE = 1\n", "DIE = 2\n"
-	file := filepath.Join(t.TempDir(), "always")
-	if err := os.WriteFile(file, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	c := New(t.Context(), openCache(t), Options{Launch: dies(t, "child", file), Root: "root", Workers: 2})
-	result, err := c.Compile(t.Context(), Source{Part: partOf("key", sources), Mode: UncheckedHash})
-	if err != nil {
-		t.Fatal(err)
-	}
-	reason := "the compiler died: signal segmentation fault (tried 2 times)"
-	want := []Failure{{"app/m003.py", reason}, {"app/m005.py", reason}}
-	got := slices.DeleteFunc(result.Failures, func(f Failure) bool { return f.Path == "app/broken.py" || f.Path == "app/nul.py" })
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("failures (-want +got):\n%s", diff)
-	}
-	if n := len(result.Part.Entries); n != 2*SliceSize-2 {
-		t.Errorf("bytecode for %d modules", n)
-	}
-	_ = c.Close() // what was killed says so
-}
-
-func TestDeathIsTriedAgain(t *testing.T) {
-	sources := modules(2 * SliceSize)
-	sources["app/m003.py"] = "DIE = 1\n"
-	want, err := compiler(t, openCache(t), 1, nil).Compile(t.Context(), Source{Part: partOf("", sources), Mode: UncheckedHash})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, how := range []string{"child", "worker", "hang"} {
-		t.Run(how, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "one.once")
-			if err := os.WriteFile(file, nil, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			c := New(t.Context(), openCache(t), Options{Launch: dies(t, how, file), Root: "root", Workers: 2})
-			c.pool.module = time.Second
-			result, err := c.Compile(t.Context(), Source{Part: partOf("", sources), Mode: UncheckedHash})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if fmt.Sprint(snapshot(t, result.Part)) != fmt.Sprint(snapshot(t, want.Part)) {
-				t.Error("the second try differs")
-			}
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 // What nests too deeply for the parser is a MemoryError, too, and the module's own fault.
 func TestDeepNestingIsNoDeath(t *testing.T) {
 	c := compiler(t, openCache(t), 1, nil)
@@ -558,33 +434,6 @@ func TestNameTooLongForBytecode(t *testing.T) {
 	}
 }
 
-// What can't be read as marshalled code is told of with the name of its module, and never packed.
-func TestUnreadableBytecodeNamesItsModule(t *testing.T) {
-	garbage := "real = compiled\ndef compiled(path, source, level):\n    if path != b'/app/m001.py':\n        return real(path, source, level)\n" +
-		"    return b'C' + bytes(8) + framed(b'?', 8)"
-	c := New(t.Context(), openCache(t), Options{Launch: script(t, garbage), Root: "root", Workers: 1})
-	_, err := c.Compile(t.Context(), Source{Part: partOf("key", modules(3)), Mode: UncheckedHash})
-	if want := `read the bytecode of "app/m001.py": offset 0: type byte 0x3f`; err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Sandbox {
-		t.Errorf("err = %v, want %q", err, want)
-	}
-	if err := c.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// A compiler that foreign code has taken over can't speak for its worker.
-func TestChildHasNoPipeOfItsWorker(t *testing.T) {
-	probe := "real = compiled\ndef compiled(path, source, level):\n    for fd in (0, 1):\n        try:\n            posix.fstat(fd)\n" +
-		"        except OSError:\n            continue\n        posix.kill(posix.getpid(), 9)\n    return real(path, source, level)"
-	c := New(t.Context(), openCache(t), Options{Launch: script(t, probe), Root: "root", Workers: 1})
-	if _, err := c.Compile(t.Context(), Source{Part: partOf("", modules(2)), Mode: UncheckedHash}); err != nil {
-		t.Error(err)
-	}
-	if err := c.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestStartFailureSaysWhy(t *testing.T) {
 	c := New(t.Context(), openCache(t), Options{Launch: script(t, "import posix\nposix.write(2, b'no such thing')\nposix._exit(3)"), Root: "root", Workers: 1})
 	if _, err := c.Interpreter(t.Context()); err == nil || !strings.Contains(err.Error(), "no such thing") {
@@ -612,41 +461,6 @@ func TestCancelEndsWorkers(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 	_ = c.Close() // what was killed says so
-}
-
-func FuzzAnswers(f *testing.F) {
-	f.Add([]byte("E\x01\x00\x00\x00x"), 1)
-	f.Add([]byte("C12345678\x02\x00\x00\x00\x00\x00\x00\x00ab"), 1)
-	f.Add([]byte("C12345678\xff\xff\xff\xff\xff\xff\xff\xff"), 2)
-	f.Fuzz(func(t *testing.T, data []byte, n int) {
-		answers := make([]answer, max(0, min(n, 64)))
-		if n, err := parseAnswers(data, answers); err != nil {
-			if n < 0 || n > len(answers) {
-				t.Errorf("%d of %d answers", n, len(answers))
-			}
-			return
-		}
-		// What was accepted is the whole input, in order.
-		var b bytes.Buffer
-		for _, a := range answers {
-			b.Write(a.hash[:])
-			b.Write(a.code)
-			b.WriteString(a.reason)
-		}
-		if b.Len() > len(data)+8*len(answers) {
-			t.Errorf("%d bytes became %d", len(data), b.Len())
-		}
-	})
-}
-
-func FuzzHello(f *testing.F) {
-	f.Add([]byte("\x01\x00\x00\x00c\x04\x00\x00\x00magc\x01\x00\x00\x00\x00\x01\x00\x00\x00v"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		i, err := parseHello(data)
-		if err == nil && (len(i.Magic) != 4 || i.CacheTag == "" || strings.Contains(i.CacheTag, "/")) {
-			t.Errorf("accepted %+v", i)
-		}
-	})
 }
 
 func BenchmarkCompile(b *testing.B) {
