@@ -59,6 +59,8 @@ func packageError(lines []string, hint, title string) error {
 func unsupported(p *Package) string {
 	const build = "build a wheel of it (`uv build --wheel`) and depend on that"
 	switch p.Source.Kind {
+	case Directory, Editable:
+		return "it is a directory, for which the lock has wheels: run `uv lock`"
 	case Git:
 		return "depend on a release with a wheel, or " + build
 	case Registry, URL, Path:

@@ -13,9 +13,10 @@ type Local struct {
 	Route string
 }
 
-// isInstalledInPlace tells a project that is a package from what has wheels.
+// isInstalledInPlace tells a project that is a package from what has wheels. A directory for which the lock has wheels is neither
+// to uv.
 func (p *Package) isInstalledInPlace() bool {
-	return p.Source.Kind == Editable || p.Source.Kind == Directory
+	return (p.Source.Kind == Editable || p.Source.Kind == Directory) && len(p.Wheels) == 0
 }
 
 // String shows the requirement as PEP 508 has it. One with a source of its own has no specifiers: what is there is what was
