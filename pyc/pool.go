@@ -285,6 +285,7 @@ func (p *pool) attempt(ctx context.Context, s slice, answers []answer) (*deathEr
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, &died):
+		died.reason += w.stderr.String() // whole, now that the worker has ended
 		return died, nil
 	}
 	return nil, err
@@ -372,7 +373,6 @@ func (w *worker) compile(ctx context.Context, limit time.Duration, s slice, answ
 	default:
 		died.reason = fmt.Sprintf("the compile worker died: %v", err)
 	}
-	died.reason += w.stderr.String()
 	return died
 }
 
