@@ -79,7 +79,7 @@ func TestInstallLocalRefuses(t *testing.T) {
 		`"/a " cannot be`:                 {Roots: []string{"/a "}},
 		"reserved for the interpreter":    {EntryPoints: []byte("[console_scripts]\npython = a:b\n")},
 		`is a path`:                       {EntryPoints: []byte("[console_scripts]\n../x = a:b\n")},
-		`x" leaves the environment`:             {Licenses: map[string][]byte{"../../../../../../../../x": nil}},
+		`x" leaves the environment`:       {Licenses: map[string][]byte{"../../../../../../../../x": nil}},
 	} {
 		l.Name, l.Version = "a", "1"
 		_, err := InstallLocal(spec, l)

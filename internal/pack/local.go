@@ -13,6 +13,7 @@ import (
 	"vpk/internal/fault"
 	"vpk/lockfile"
 	"vpk/lockfile/backend"
+	"vpk/lockfile/pep508"
 	"vpk/lockfile/pyproject"
 	"vpk/venv"
 	"vpk/venv/tree"
@@ -96,9 +97,6 @@ func (p *Project) distribution(pkg *lockfile.Package) (_ *backend.Distribution, 
 	if err != nil {
 		return nil, err
 	}
-	if name := s.manifest.Name; name != "" && name != pkg.Name {
-		return nil, fault.New(fault.Lock, "run `uv lock`", "%s: the project is %q, and the lock has %q there", s.manifest.Filename, name, pkg.Name)
-	}
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoDirectory
@@ -110,7 +108,40 @@ func (p *Project) distribution(pkg *lockfile.Package) (_ *backend.Distribution, 
 	for _, r := range pkg.Metadata.RequiresDist {
 		o.Requires = append(o.Requires, r.String())
 	}
-	return backend.Read(root.FS(), s.manifest, o)
+	dist, err := backend.Read(root.FS(), s.manifest, o)
+	if err == nil && pep508.NormalizeName(dist.Name) != pkg.Name {
+		return nil, fault.New(fault.Lock, "run `uv lock`", "%q holds the project %q, and the lock has %q there", dir, dist.Name, pkg.Name)
+	}
+	return dist, err
+}
+
+// checkRoots refuses projects whose source roots have nothing in the image: they could not be imported.
+func (p *Project) checkRoots(locals []local, own []tree.Part) error {
+	held := map[string]bool{} // directories that hold something
+	for _, part := range own {
+		for _, e := range part.Entries {
+			for dir := path.Dir(e.Path); dir != "." && !held[dir]; dir = path.Dir(dir) {
+				held[dir] = true
+			}
+		}
+	}
+	var lines []string
+	for _, l := range locals {
+		dir, err := p.inImage(l)
+		if err != nil {
+			return err
+		}
+		for _, root := range l.dist.Roots {
+			if at := path.Join(dir, root); !held[at[1:]] {
+				lines = append(lines, fmt.Sprintf("  %s: %s", l.Package.Name, at))
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fault.New(fault.Usage, "look at .dockerignore, and include and exclude of [tool.vpk]; or leave the project out (--no-install-package)",
+		"projects would be installed and could not be imported, for nothing of these directories is packed:\n%s", strings.Join(lines, "\n"))
 }
 
 // refusals are the projects that can't be installed in place.

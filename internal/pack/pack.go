@@ -85,6 +85,9 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	if err != nil {
 		return nil, err
 	}
+	if err := p.checkRoots(img.locals, own); err != nil {
+		return nil, err
+	}
 	clock.step("select")
 
 	spec := venv.Spec{Prefix: prefix, Python: facts.Target.Python, Interpreter: facts.Interpreter}

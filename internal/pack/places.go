@@ -31,12 +31,12 @@ func (p *Project) projectParts(ctx context.Context, s *Sources, selection *lockf
 	}
 	var parts []tree.Part
 	add := func(name, dir, dest string, omit bool) error {
-		s, err := readOwn(dir)
+		says, err := readOwn(dir)
 		if err != nil {
 			return err
 		}
 		o := project.Options{
-			Ignore: s.Ignore, Include: s.Include, Exclude: s.Exclude, Dest: dest, OmitRoot: omit,
+			Ignore: says.Ignore, Include: says.Include, Exclude: says.Exclude, Dest: dest, OmitRoot: omit,
 			Outputs: outputs,
 		}
 		if o.Members, err = members(dir, root, trees); err != nil {

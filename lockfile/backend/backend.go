@@ -10,6 +10,7 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/lockfile/pep440"
+	"vpk/lockfile/pep508"
 	"vpk/lockfile/pyproject"
 	"vpk/lockfile/tomlpos"
 )
@@ -124,6 +125,12 @@ func Read(fsys fs.FS, manifest *pyproject.Project, o Options) (*Distribution, er
 	}
 	if len(p.unsupported.Layout)+len(p.unsupported.Version) > 0 {
 		return nil, &p.unsupported
+	}
+	if _, err := pep508.ParseName(p.metadata.name); err != nil {
+		return nil, fault.New(fault.Usage, "", "%s: %w", p.manifest.Filename, err)
+	}
+	if err := p.entryPoints.check(); err != nil {
+		return nil, fault.New(fault.Usage, "", "%s: %w", p.manifest.Filename, err)
 	}
 	d := &Distribution{
 		Name: p.metadata.name, Version: p.metadata.version,
@@ -284,7 +291,7 @@ func (p *project) read(name string) (text string, ok bool) {
 		return "", false
 	}
 	text = strings.TrimPrefix(string(data), "\ufeff")
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), true
+	return lineEnds.Replace(text), true
 }
 
 // manifestName is the normalised name.

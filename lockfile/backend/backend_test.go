@@ -1,13 +1,19 @@
 package backend_test
 
 import (
+	"bytes"
 	"errors"
+	"io/fs"
+	"net/mail"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"vpk/internal/fault"
 	"vpk/lockfile/backend"
@@ -280,4 +286,69 @@ Read
 			t.Errorf("setup.cfg %q: %v", name, err)
 		}
 	}
+}
+
+// FuzzRead: whatever is in pyproject.toml and setup.cfg, it is read or refused; and what METADATA and entry_points.txt say is what
+// was said, without a line that nobody wrote.
+func FuzzRead(f *testing.F) {
+	archives, err := filepath.Glob("../../internal/pack/testdata/local/*.txtar")
+	if err != nil || len(archives) == 0 {
+		f.Fatalf("no projects: %v", err)
+	}
+	for _, name := range archives {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		texts := map[string]string{}
+		for _, file := range a.Files {
+			texts[path.Base(file.Name)] = string(file.Data)
+		}
+		f.Add(texts["pyproject.toml"], texts["setup.cfg"])
+	}
+	f.Fuzz(func(t *testing.T, manifest, config string) {
+		p, err := pyproject.Read([]byte(manifest), "pyproject.toml")
+		if err != nil {
+			return
+		}
+		fsys := fstest.MapFS{
+			"pyproject.toml": {Data: []byte(manifest)}, "setup.cfg": {Data: []byte(config)}, "src/demo/__init__.py": {Data: []byte("__version__ = '1'\n")},
+			"README.md": {Data: []byte("Read: me\n")}, "LICENSE": {},
+		}
+		for _, o := range []backend.Options{{}, {Packages: []string{"src/demo"}, Pretended: map[string]string{"": "1"}, Requires: []string{"a"}}} {
+			d, err := backend.Read(fsys, p, o)
+			var u *backend.Unsupported
+			if errors.As(err, &u) {
+				if len(u.Layout)+len(u.Version) == 0 {
+					t.Error("there is no reason")
+				}
+				continue
+			} else if err != nil {
+				if fault.KindOf(err) != fault.Usage {
+					t.Errorf("kind of %v", err)
+				}
+				continue
+			}
+			for _, root := range d.Roots {
+				if !fs.ValidPath(root) {
+					t.Errorf("source root %q", root)
+				}
+			}
+			m, err := mail.ReadMessage(bytes.NewReader(append(bytes.Clone(d.Metadata), "\n\n"...)))
+			if err != nil {
+				t.Fatalf("%v in\n%s", err, d.Metadata)
+			}
+			if got := m.Header["Version"]; len(got) != 1 || got[0] != d.Version {
+				t.Errorf("Version %q, want %q", got, d.Version)
+			}
+			if got := m.Header["Name"]; len(got) != 1 {
+				t.Errorf("Name %q", got)
+			}
+			for line := range strings.Lines(string(d.EntryPoints)) {
+				if line != "\n" && line[0] != '[' && !strings.Contains(line, " = ") {
+					t.Errorf("entry_points.txt has the line %q", line)
+				}
+			}
+		}
+	})
 }

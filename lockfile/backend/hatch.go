@@ -25,6 +25,7 @@ type hatchWire struct {
 		Targets     struct {
 			Wheel struct {
 				hatchSelection
+				DevModeDirs   []string          `toml:"dev-mode-dirs"`
 				SharedData    map[string]string `toml:"shared-data"`
 				SharedScripts map[string]string `toml:"shared-scripts"`
 			} `toml:"wheel"`
@@ -68,8 +69,8 @@ func (h hatch) findRoots(p *project) error {
 	if len(wheel.SharedData)+len(wheel.SharedScripts) > 0 {
 		p.cannot("shared-data and shared-scripts of [tool.hatch.build] install files elsewhere")
 	}
-	if len(build.DevModeDirs) > 0 {
-		for _, dir := range build.DevModeDirs {
+	if dirs := first(wheel.DevModeDirs, build.DevModeDirs); len(dirs) > 0 {
+		for _, dir := range dirs {
 			p.addRoot(dir)
 		}
 		return nil

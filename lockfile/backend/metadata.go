@@ -214,11 +214,14 @@ func skip(d fs.DirEntry) error {
 	return nil
 }
 
+// lineEnds turns every line end into the one of METADATA.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // format is METADATA (https://packaging.python.org/en/latest/specifications/core-metadata/).
 func (m *metadata) format() []byte {
 	var b strings.Builder
 	field := func(name, value string) {
-		if value = strings.TrimSpace(value); value != "" {
+		if value = strings.TrimSpace(lineEnds.Replace(value)); value != "" {
 			b.WriteString(name + ": " + strings.ReplaceAll(value, "\n", "\n        ") + "\n")
 		}
 	}
