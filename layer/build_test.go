@@ -25,7 +25,7 @@ import (
 	"vpk/venv/tree"
 )
 
-// The bytes that FormatVersion 2 stands for. When one of these changes and the version does not, every digest that was
+// The bytes that FormatVersion 3 stands for. When one of these changes and the version does not, every digest that was
 // ever pushed changes silently.
 const (
 	goldenDiffID   = "43f9007cf0e58ec163161aadb1c2ae8518a2d42cdb9b3a4f51ba520f3478b09d"
@@ -69,7 +69,7 @@ func blob(t testing.TB, l *layer.Layer) []byte {
 }
 
 func TestGolden(t *testing.T) {
-	if layer.FormatVersion != 2 {
+	if layer.FormatVersion != 3 {
 		t.Error("a new format version needs new golden digests")
 	}
 	l := build(t, Cache(t), Dependencies())

@@ -14,7 +14,8 @@
 //   - two zero blocks, and no padding beyond them.
 //
 // Headers are USTAR where everything fits, PAX (and only the records that are needed) where something does not, never GNU.
-// No user or group names, no access or change times, modification times in whole seconds, permission bits from the entry.
+// No user or group names, no access or change times, permission bits from the entry, modification times in whole seconds (but
+// those of Spec.Directories, which are as exact as the base has them).
 // Names have no leading "./"; those of directories end in a slash. Every byte of content is checked against the Digest and
 // Size that its Content claims, but for content that is spliced: that against the CRC-32 of its wheel, whose members were
 // proved when it came.

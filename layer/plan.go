@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
@@ -19,7 +20,7 @@ type item struct {
 	tree.Entry
 	mode  int64
 	owner Owner
-	mtime int64 // seconds since 1970
+	mtime time.Time
 	// splice says that the part's key covers the compressed form of the content too.
 	splice bool
 	// end says that it is no member, but what ends the archive.
@@ -95,9 +96,9 @@ func (p *planner) need(dir, part string, to *stretch) {
 			return // and so are its parents
 		}
 		p.dirs[dir] = part
-		it := item{Entry: tree.Entry{Path: dir, Kind: tree.Dir}, mode: 0o755, owner: p.spec.Owner, mtime: p.spec.MTime.Unix()}
+		it := item{Entry: tree.Entry{Path: dir, Kind: tree.Dir}, mode: 0o755, owner: p.spec.Owner, mtime: p.spec.time()}
 		if d, ok := p.known[dir]; ok {
-			it.mode, it.owner, it.mtime = d.Mode, d.Owner, d.MTime.Unix()
+			it.mode, it.owner, it.mtime = d.Mode, d.Owner, d.MTime
 		}
 		to.items = append(to.items, it)
 	}
@@ -123,7 +124,7 @@ func (p *planner) part(part tree.Part) stretch {
 		}
 		p.claims[e.Path] = claim{entry: e, part: part.Name}
 		files = append(files, item{
-			Entry: e, mode: int64(e.Mode.Perm()), owner: p.spec.Owner, mtime: p.spec.MTime.Unix(), splice: part.Key != "",
+			Entry: e, mode: int64(e.Mode.Perm()), owner: p.spec.Owner, mtime: p.spec.time(), splice: part.Key != "",
 		})
 	}
 	p.seal(&s, dropped)
@@ -136,10 +137,10 @@ func (p *planner) part(part tree.Part) stretch {
 func (p *planner) seal(s *stretch, dropped []string) {
 	slices.SortFunc(s.items, func(a, b item) int { return strings.Compare(a.Path, b.Path) })
 	inputs := []string{
-		"stretch", strconv.Itoa(FormatVersion), s.key, p.spec.Owner.String(), strconv.FormatInt(p.spec.MTime.Unix(), 10), strconv.Itoa(len(s.items)),
+		"stretch", strconv.Itoa(FormatVersion), s.key, p.spec.Owner.String(), stamp(p.spec.time()), strconv.Itoa(len(s.items)),
 	}
 	for _, d := range s.items {
-		inputs = append(inputs, d.Path, strconv.FormatInt(d.mode, 8), d.owner.String(), strconv.FormatInt(d.mtime, 10))
+		inputs = append(inputs, d.Path, strconv.FormatInt(d.mode, 8), d.owner.String(), stamp(d.mtime))
 	}
 	s.key = cas.Key(append(inputs, dropped...)...)
 }

@@ -9,9 +9,9 @@ import (
 	"vpk/venv/tree"
 )
 
-// FormatVersion names how a Spec becomes bytes. Version 2: the rules of the package comment, with the encoders of
-// klauspost/compress v1.20. (Version 1 compressed a tar as a whole.)
-const FormatVersion = 2
+// FormatVersion names how a Spec becomes bytes. Version 3: the rules of the package comment, with the encoders of
+// klauspost/compress v1.20. (Version 1 compressed a tar as a whole, version 2 cut the times of the base's directories to seconds.)
+const FormatVersion = 3
 
 // Owner is the numeric owner of what a layer holds.
 type Owner struct{ UID, GID int }
@@ -21,7 +21,7 @@ type BaseDirectory struct {
 	Path  string // as tree.Entry.Path
 	Mode  int64  // permission bits, with setuid, setgid and sticky as in a tar header
 	Owner Owner
-	MTime time.Time // whole seconds count
+	MTime time.Time
 }
 
 // Spec says what a layer is made of.
@@ -49,11 +49,11 @@ type Spec struct {
 func (s Spec) key() string {
 	inputs := []string{
 		"layer", strconv.Itoa(FormatVersion), s.Compression.codec().key(),
-		s.Owner.String(), strconv.FormatInt(s.MTime.Unix(), 10),
+		s.Owner.String(), stamp(s.time()),
 		strconv.Itoa(len(s.Directories)), strconv.Itoa(len(s.Shared)),
 	}
 	for _, d := range s.Directories {
-		inputs = append(inputs, d.Path, strconv.FormatInt(d.Mode, 8), d.Owner.String(), strconv.FormatInt(d.MTime.Unix(), 10))
+		inputs = append(inputs, d.Path, strconv.FormatInt(d.Mode, 8), d.Owner.String(), stamp(d.MTime))
 	}
 	inputs = append(inputs, s.Shared...)
 	for _, p := range s.Parts {
@@ -61,6 +61,12 @@ func (s Spec) key() string {
 	}
 	return cas.Key(inputs...)
 }
+
+// time is MTime as it is written.
+func (s Spec) time() time.Time { return s.MTime.Truncate(time.Second) }
+
+// stamp is a time in a key.
+func stamp(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
 
 // partKey is the part's key, or that of all that its entries say.
 func partKey(p tree.Part) string {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"time"
 
 	"vpk/internal/fault"
 	"vpk/venv/tree"
@@ -42,7 +41,7 @@ func (it item) header(buf *bytes.Buffer) ([]byte, error) {
 		Mode:     it.mode,
 		Uid:      it.owner.UID,
 		Gid:      it.owner.GID,
-		ModTime:  time.Unix(it.mtime, 0),
+		ModTime:  it.mtime,
 		Typeflag: tar.TypeReg,
 		Format:   tar.FormatUSTAR,
 	}
@@ -55,6 +54,9 @@ func (it item) header(buf *bytes.Buffer) ([]byte, error) {
 		h.Linkname = it.Target
 	case tree.File:
 		h.Size = it.Content.Size()
+	}
+	if it.mtime.Nanosecond() != 0 {
+		h.Format = tar.FormatPAX // USTAR would cut it
 	}
 	buf.Reset()
 	err := tar.NewWriter(buf).WriteHeader(&h)
