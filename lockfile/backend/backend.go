@@ -78,7 +78,7 @@ type buildSystem struct {
 
 // maker knows one build backend.
 type maker interface {
-	// roots finds the source roots. It is not called where they are given.
+	// findRoots finds the source roots. It is not called where they are given.
 	findRoots(p *project) error
 	// complete fills in the metadata that is not in [project].
 	complete(p *project) error
@@ -108,20 +108,20 @@ func Read(fsys fs.FS, manifest *pyproject.Project, o Options) (*Distribution, er
 	if err := m.complete(p); err != nil {
 		return nil, err
 	}
-	if p.metadata.name == "" {
-		p.cannot("its metadata is not in [project]")
+	if o.Packages == nil {
+		err = m.findRoots(p)
+	} else {
+		p.unsupported.Layout = nil
+		err = p.givenRoots()
 	}
-	if err := p.findRoots(m); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if err := p.settleVersion(); err != nil {
 		return nil, err
 	}
-	if o.Packages != nil {
-		p.unsupported.Layout = nil
-		if p.metadata.name == "" {
-			p.cannot("its metadata is not in [project]")
-		}
+	if p.metadata.name == "" {
+		p.cannot("its metadata is not in [project]")
 	}
 	if len(p.unsupported.Layout)+len(p.unsupported.Version) > 0 {
 		return nil, &p.unsupported
@@ -196,11 +196,8 @@ type static struct{}
 func (static) findRoots(*project) error { return nil }
 func (static) complete(*project) error  { return nil }
 
-// findRoots asks the backend, or takes what was given.
-func (p *project) findRoots(m maker) error {
-	if p.options.Packages == nil {
-		return m.findRoots(p)
-	}
+// givenRoots are the directories that hold the packages and modules that were named.
+func (p *project) givenRoots() error {
 	p.roots = nil
 	for _, name := range p.options.Packages {
 		clean := path.Clean(name)
