@@ -20,6 +20,36 @@ type Layer struct {
 	builder *Builder
 	sums    sums
 	cached  bool
+	again   func(context.Context) (*Layer, error) // of one that is recalled
+}
+
+// Facts are what is known of a layer without its parts.
+type Facts struct {
+	Name        string  `json:"name"`
+	CreatedBy   string  `json:"createdBy"`
+	Compression string  `json:"compression"`
+	Digest      v1.Hash `json:"digest"`
+	DiffID      v1.Hash `json:"diffID"`
+	Size        int64   `json:"size"`    // of the blob
+	TarSize     int64   `json:"tarSize"` // of the tar in it
+}
+
+// Facts tells what is known of the layer.
+func (l *Layer) Facts() Facts {
+	return Facts{
+		l.spec.Name, l.spec.CreatedBy, l.spec.Compression.String(), l.sums.Digest, l.sums.DiffID, l.sums.Size, l.sums.TarSize,
+	}
+}
+
+// Recall gives a layer of which only the facts are known. When its bytes are needed, again makes it; that must be the same layer.
+func Recall(f Facts, again func(context.Context) (*Layer, error)) (*Layer, error) {
+	c, err := ParseCompression(f.Compression)
+	if err != nil {
+		return nil, err
+	}
+	return &Layer{
+		spec: Spec{Name: f.Name, CreatedBy: f.CreatedBy, Compression: c}, sums: sums{f.Digest, f.DiffID, f.Size, f.TarSize}, cached: true, again: again,
+	}, nil
 }
 
 var _ v1.Layer = (*Layer)(nil)
@@ -54,6 +84,16 @@ func (l *Layer) Compressed() (io.ReadCloser, error) { return l.Open(context.Back
 // Open gives the blob's bytes, checked while they are read (see Verify). Segments that the cache lacks are made first, which ctx
 // can stop. When the bytes prove damaged, those that the cache has are discarded and made again, so that opening again gives good ones.
 func (l *Layer) Open(ctx context.Context) (io.ReadCloser, error) {
+	if l.again != nil {
+		made, err := l.again(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("make layer %q again: %w", l.spec.Name, err)
+		}
+		if made.sums != l.sums {
+			return nil, l.another(made.sums)
+		}
+		return made.Open(ctx)
+	}
 	segments, err := l.builder.segments(ctx, l.spec)
 	if err != nil {
 		return nil, err
@@ -89,9 +129,14 @@ func (l *Layer) heal(ctx context.Context, segments []*segment) error {
 		return err
 	}
 	if again != l.sums {
-		return fault.New(fault.NotReproducible, "", "layer %q was made again and is another: %s, was %s", l.spec.Name, again.Digest, l.sums.Digest)
+		return l.another(again)
 	}
 	return nil
+}
+
+// another is the error of a layer that became another one.
+func (l *Layer) another(again sums) error {
+	return fault.New(fault.NotReproducible, "", "layer %q was made again and is another: %s, was %s", l.spec.Name, again.Digest, l.sums.Digest)
 }
 
 // Uncompressed implements v1.Layer.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -90,6 +91,7 @@ func (s *streams) open(env config.Environment, p *pack.Project) (*session, error
 		Logins:     env.Logins,
 		Project:    p,
 		UserAgent:  "vpk/" + version,
+		Program:    program(),
 		StaleSince: time.Now().Add(-staleScratch),
 	}
 	for _, m := range env.Mirrors {
@@ -121,4 +123,17 @@ func (s *streams) open(env config.Environment, p *pack.Project) (*session, error
 func (s *session) close() {
 	s.done()
 	s.sources.Close()
+}
+
+// program names this program to the byte, as far as a file's size and times do; "" where that can't be told.
+func program() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(version, " ", info.Size(), " ", info.ModTime().UnixNano())
 }

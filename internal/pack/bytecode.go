@@ -211,5 +211,18 @@ func (c *compiler) counts() Bytecode {
 	return c.done
 }
 
+// recall counts what was compiled before, in its failures as well.
+func (c *compiler) recall(done Bytecode) {
+	if c == nil {
+		return
+	}
+	for _, f := range done.Failures {
+		c.reporter.Detail("no bytecode for %s: %s", f.Path, f.Reason)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = done
+}
+
 // close ends the processes.
 func (c *compiler) close() error { return c.pyc.Close() }

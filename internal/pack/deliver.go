@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -49,6 +50,11 @@ func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
 		list = append(list, target{"pushed", layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain}})
 	}
 	return list, names, nil
+}
+
+// wantFiles says whether something gets the image's files one by one, and not in layers.
+func (d Deliveries) wantFiles() bool {
+	return slices.ContainsFunc(d.Outputs, func(o layer.Output) bool { return o.Form == layer.FormDirectory })
 }
 
 // check finds, before there is anything to deliver, files that would be overwritten by each other, and a digest file that cannot be

@@ -11,6 +11,11 @@
 // of wheels tells (two packages with one path) is known once all of them are in the cache. Not warned of: bases
 // past their end of life, since their labels do not tell it.
 //
+// Of an environment that was made once, the cache knows its layers, its programs and what there is to report, under all that
+// it follows from: the base, the selection, the settings and the program that made it. Then no wheel is opened and nothing of it
+// compiled or planned: not for an unchanged project, nor for one of which only files of its own changed. Should a
+// destination lack one of its layers, the environment is made after all.
+//
 // Places in the image: the environment is /app/.venv. The workspace's root is /app: the files of each project that is packed or
 // installed in place are below it as they are below the root, and those of a project outside of the workspace in
 // /app/.venv/src/NAME. A single project is a workspace of its own. The project that is packed alone is the working directory.

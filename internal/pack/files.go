@@ -70,6 +70,9 @@ func (f files) executable(name string) bool {
 	return ok && mode.IsRegular() && mode&0o111 != 0
 }
 
+// scriptHead is how much of a file its first line is looked for in: the kernel's limit.
+const scriptHead = 256
+
 // script is the interpreter that the first line of a script of the tree names, "" for anything else.
 func (f files) script(name string) (interpreter string, err error) {
 	_, e, _, ok := f.resolve(name)
@@ -81,7 +84,7 @@ func (f files) script(name string) (interpreter string, err error) {
 		return "", fmt.Errorf("read %q: %w", name, err)
 	}
 	defer r.Close()
-	line, err := bufio.NewReaderSize(io.LimitReader(r, 256), 256).ReadString('\n')
+	line, err := bufio.NewReaderSize(io.LimitReader(r, scriptHead), scriptHead).ReadString('\n')
 	if err != nil && err != io.EOF {
 		return "", fmt.Errorf("read %q: %w", name, err)
 	}

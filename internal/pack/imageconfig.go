@@ -16,7 +16,7 @@ import (
 // imageConfig is the image's configuration on top of its base's: [tool.vpk], with the first word of what is to run
 // resolved to an absolute path that exists in the image (DESIGN D8 gives the reasons).
 func imageConfig(c config.File, baseEnv []string, f files, scripts []string) (layer.Config, error) {
-	env := environment(baseEnv, c.Env)
+	env := variables(baseEnv, c.Env)
 	out := layer.Config{
 		User:        c.User,
 		WorkingDir:  c.Workdir,
@@ -60,8 +60,8 @@ func imageConfig(c config.File, baseEnv []string, f files, scripts []string) (la
 	return out, err
 }
 
-// environment is what the image adds to the base's environment: the tutorial's three variables and the project's own.
-func environment(base []string, own map[string]string) []string {
+// variables are what the image adds to the base's environment: the tutorial's three variables and the project's own.
+func variables(base []string, own map[string]string) []string {
 	search := prefix + "/bin"
 	if p := value(base, "PATH"); p != "" {
 		search += ":" + p

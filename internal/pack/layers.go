@@ -17,48 +17,30 @@ import (
 	"vpk/venv/tree"
 )
 
-// buildLayers makes the layers, side by side, lowest first: the bytecode of the base's standard library, which is of every image
-// on that base; dependencies, which change with the lock, in layers as the project says; and the project's own files.
-func (i *image) buildLayers(ctx context.Context, s *Sources, o Options, spec venv.Spec, stdlib, dependencies, app []tree.Part) ([]*layer.Layer, error) {
-	owner := o.Project.Config.Owner
-	if owner == "" {
-		owner = config.DefaultUser
-	}
-	uid, gid, err := config.ParseOwner(owner)
+// environmentLayers makes what lies below the project's own files, side by side, lowest first: the bytecode of the base's standard
+// library, which is of every image on that base, and dependencies, which change with the lock, in layers as the project says.
+func (i *image) environmentLayers(ctx context.Context, s *Sources, o Options, spec venv.Spec, stdlib, dependencies []tree.Part) ([]*layer.Layer, error) {
+	common, err := i.commonSpec(o)
 	if err != nil {
-		return nil, fault.Wrap(fault.Usage, "", err)
-	}
-	common := layer.Spec{Owner: layer.Owner{UID: uid, GID: gid}, MTime: dependencyTime, Compression: o.Compression}
-	if common.Directories, err = baseDirectories(i.base.Files, prefix[1:]); err != nil {
 		return nil, err
 	}
-	var below, above []layer.Spec
+	var specs []layer.Spec
 	if len(stdlib) > 0 {
 		library, err := libraryLayer(i.base.Files, stdlib)
 		if err != nil {
 			return nil, err
 		}
 		library.Compression = o.Compression
-		below = append(below, library)
+		specs = append(specs, library)
 	}
-	if len(app) > 0 {
-		own := common
-		own.Name, own.CreatedBy, own.Parts = "app", "vpk: app", app
-		if o.Created.After(dependencyTime) {
-			own.MTime = o.Created
-		}
-		above = append(above, own)
-	}
-	room := min(layer.MaxOwnLayers, layer.MaxLayers-len(i.base.ConfigFile().RootFS.DiffIDs)) - len(below) - len(above)
+	room := min(layer.MaxOwnLayers, layer.MaxLayers-len(i.base.ConfigFile().RootFS.DiffIDs)) - len(specs) - 1
 	bundles, err := assignment(o.Project.Config.Layers, room).Assign(i.units(dependencies))
 	if err != nil {
 		return nil, err
 	}
-	specs := below
 	for _, b := range bundles {
 		specs = append(specs, dependencyLayer(common, spec, b))
 	}
-	specs = append(specs, above...)
 	layers := make([]*layer.Layer, len(specs))
 	builder := layer.NewBuilder(s.cache)
 	g, ctx := errgroup.WithContext(ctx)
@@ -72,7 +54,41 @@ func (i *image) buildLayers(ctx context.Context, s *Sources, o Options, spec ven
 	return layers, g.Wait()
 }
 
-// assignment is what the project says of layers. However full the base is, there is one: layer.Image tells if that is too many.
+// appLayer makes the layer of the project's own files; none when there is nothing.
+func (i *image) appLayer(ctx context.Context, s *Sources, o Options, app []tree.Part) ([]*layer.Layer, error) {
+	if len(app) == 0 {
+		return nil, nil
+	}
+	own, err := i.commonSpec(o)
+	if err != nil {
+		return nil, err
+	}
+	own.Name, own.CreatedBy, own.Parts = "app", "vpk: app", app
+	if o.Created.After(dependencyTime) {
+		own.MTime = o.Created
+	}
+	l, err := layer.Build(ctx, s.cache, own)
+	return []*layer.Layer{l}, err
+}
+
+// commonSpec is what the layers of dependencies and of the project have in common.
+func (i *image) commonSpec(o Options) (layer.Spec, error) {
+	owner := o.Project.Config.Owner
+	if owner == "" {
+		owner = config.DefaultUser
+	}
+	uid, gid, err := config.ParseOwner(owner)
+	if err != nil {
+		return layer.Spec{}, fault.Wrap(fault.Usage, "", err)
+	}
+	directories, err := baseDirectories(i.base.Files, prefix[1:])
+	return layer.Spec{
+		Owner: layer.Owner{UID: uid, GID: gid}, MTime: dependencyTime, Compression: o.Compression, Directories: directories,
+	}, err
+}
+
+// assignment is what the project says of layers. However full the base is, there is room for one: layer.Image tells
+// if that is too many.
 func assignment(c config.Layers, room int) layer.Assignment {
 	a := layer.Assignment{Mode: layer.Mode(c.Mode), Limit: max(1, room)}
 	for _, g := range c.Groups {

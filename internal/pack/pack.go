@@ -42,9 +42,10 @@ type image struct {
 	base       *base.Image
 	selection  *lockfile.Selection
 	locals     []local
-	wheels     *wheels
-	tree       tree.Tree
+	wheels     *wheels   // nil where none were needed
+	tree       tree.Tree // nothing of an environment that is recalled
 	layers     []*layer.Layer
+	packages   []Package
 	bytecode   Bytecode
 	collisions []venv.Collision
 }
@@ -96,56 +97,33 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 		c = baseCompiler(ctx, s, spec, *bytecode, img.base, o.Sandbox)
 		defer func() { err = errors.Join(err, c.close()) }()
 	}
-	library := beside(func() ([]tree.Part, error) { return c.standardLibrary(ctx, img.base) })
-	img.wheels, err = installWheels(ctx, s, p, spec, img.selection, c)
-	stdlib, stdlibErr := library()
-	if err = errors.Join(distinct([]error{err, stdlibErr})...); err != nil {
-		return nil, err
-	}
-	dependencies, installed, err := img.join(s, spec, p)
+	env, config, err := img.environment(ctx, s, o, spec, c, own)
 	if err != nil {
 		return nil, err
 	}
+	clock.step("environment")
+
 	app, err := appParts(ctx, own, c)
 	if err != nil {
 		return nil, err
 	}
-	app = slices.Concat(installed, app)
-	if c != nil {
-		img.bytecode = c.counts()
-	}
-	img.tree = tree.Tree{Parts: slices.Concat(stdlib, dependencies, app)}
-	clock.step("wheels")
-
-	config, err := img.config(p, o, bytecode)
+	app = slices.Concat(env.locals, app)
+	top, err := img.appLayer(ctx, s, o, app)
 	if err != nil {
 		return nil, err
 	}
-	if img.layers, err = img.buildLayers(ctx, s, o, spec, stdlib, dependencies, app); err != nil {
-		return nil, err
+	if c != nil {
+		img.bytecode = c.counts()
 	}
+	img.packages, img.collisions = env.packages, env.collisions
+	img.tree = tree.Tree{Parts: slices.Concat(env.parts, app)}
+	img.layers = slices.Concat(env.layers, top)
 	if img.v1, err = layer.Image(img.base.V1(ctx), img.baseInfo(), img.layers, config); err != nil {
 		return nil, err
 	}
 	img.digest, err = img.v1.Digest()
 	clock.step("layers")
 	return img, err
-}
-
-// join gives the environment's parts, those of projects that are installed in place by themselves, and notes what packages
-// disagree on.
-func (i *image) join(s *Sources, spec venv.Spec, p *Project) (dependencies, locals []tree.Part, err error) {
-	installed, err := installLocals(spec, i.locals, p.inImage)
-	if err != nil {
-		return nil, nil, err
-	}
-	parts, collisions, err := environmentParts(spec, i.wheels, installed, p.Config)
-	i.collisions = collisions
-	for _, collision := range i.collisions {
-		s.reporter.Note("two packages bring %s", collision)
-	}
-	dependencies, locals = apart(parts)
-	return dependencies, locals, err
 }
 
 // appParts are the projects' own files, each part followed by its bytecode unless c is nil.
@@ -167,11 +145,12 @@ func appParts(ctx context.Context, own []tree.Part, c *compiler) ([]tree.Part, e
 	return parts, nil
 }
 
-// config is the image's configuration, with what it says of its origin.
-func (i *image) config(p *Project, o Options, bytecode *bytecodeOptions) (layer.Config, error) {
+// config is the image's configuration, with what it says of its origin. The parts have what a command may name.
+func (i *image) config(o Options, c *compiler, parts ...tree.Part) (layer.Config, error) {
+	p := o.Project
 	said := p.Config
-	if bytecode != nil {
-		said.Env = bytecode.environment(said.Env)
+	if c != nil {
+		said.Env = c.options.environment(said.Env)
 	}
 	if said.Workdir == "" {
 		var err error
@@ -180,18 +159,18 @@ func (i *image) config(p *Project, o Options, bytecode *bytecodeOptions) (layer.
 		}
 	}
 	scripts := slices.Sorted(maps.Keys(p.member.manifest.Scripts))
-	c, err := imageConfig(said, i.base.ConfigFile().Config.Env, newFiles(i.tree, i.base.Files), scripts)
+	config, err := imageConfig(said, i.base.ConfigFile().Config.Env, newFiles(tree.Tree{Parts: parts}, i.base.Files), scripts)
 	if err != nil {
-		return c, err
+		return config, err
 	}
-	c.Created = o.Created
+	config.Created = o.Created
 	labels, err := o.labels(i.selection.Digest())
 	if err != nil {
-		return c, err
+		return config, err
 	}
-	maps.Copy(labels, c.Labels)
-	c.Labels = labels
-	return c, nil
+	maps.Copy(labels, config.Labels)
+	config.Labels = labels
+	return config, nil
 }
 
 // baseInfo is what the image says of its base. Only a registry's reference is a name that means the same to others.

@@ -111,7 +111,7 @@ func (i *image) result(names []name.Tag, said []string, clock *clock) *Result {
 			Python:      facts.Target.Python.String(),
 			Glibc:       facts.Target.Glibc.String(),
 		},
-		Packages:   reports(i.wheels.report(i.selection), i.locals),
+		Packages:   reports(i.packages, i.locals),
 		Bytecode:   i.bytecode,
 		Deliveries: said,
 		Steps:      clock.steps,

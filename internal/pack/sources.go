@@ -26,8 +26,10 @@ type SourceOptions struct {
 	// Mirrors are rules, those that count more first; paths in them are absolute.
 	Mirrors []config.Mirror
 	// Project may have credentials in its URLs; nil means there is none.
-	Project    *Project
-	UserAgent  string
+	Project   *Project
+	UserAgent string
+	// Program names what program this is, to the byte: what it derived at length is not believed by another. Empty: nothing is.
+	Program    string
 	StaleSince time.Time // scratch files older than this belong to nobody
 	Reporter   progress.Reporter
 }
@@ -42,6 +44,7 @@ type Sources struct {
 	offline  bool
 	// unpacked are directories of this program's beside the cache, of which nothing is packed.
 	unpacked []string
+	program  string
 	// backwards takes up wheels from the last to the first, which makes no difference: see Reproduce.
 	backwards bool
 }
@@ -66,6 +69,7 @@ func OpenSources(o SourceOptions) (*Sources, error) {
 		options:  wheel.Options{Progress: o.Reporter, Mirror: o.mirrors().Places},
 		reporter: o.Reporter,
 		offline:  o.Settings.Offline.On,
+		program:  o.Program,
 	}
 	s.wheels = s.openWheels(cache)
 	return s, nil
