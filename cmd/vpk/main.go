@@ -4,7 +4,8 @@
 // internal/pack and the rooms below it.
 //
 // stdout carries the result and nothing else (a digest reference, JSON); everything said to people goes to stderr, errors as
-// "vpk: ..." followed by "hint: ..." lines. The exit code is the number of the error's fault.Kind.
+// "vpk: ..." followed by "hint: ..." lines. The exit code is the number of the error's fault.Kind; 1 also says that what vpk diff
+// compares is different. `vpk reproduce` starts this program again with VPK_REPRODUCE_BUILD, which is nobody else's to set.
 package main
 
 import (

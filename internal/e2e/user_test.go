@@ -106,9 +106,10 @@ func (u *user) tryPack(args ...string) (r report, ended result) {
 
 // The exit codes that tests ask for.
 const (
-	deliveryFault = 8
-	sandboxFault  = 9
-	interrupted   = 130
+	deliveryFault   = 8
+	sandboxFault    = 9
+	notReproducible = 10
+	interrupted     = 130
 )
 
 // report is what the tests read of `vpk pack --json`.

@@ -2,8 +2,8 @@
 // does lives in the rooms.
 //
 // The order is: read the project and its lock, open the base, select for the base's target, fetch the wheels and make
-// their parts and compile the standard library side by side, join the parts, compile bytecode, decide the image's configuration, build the layers, put the
-// image together, deliver. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
+// their parts and compile the standard library side by side, join the parts, compile bytecode, decide the image's
+// configuration, build the layers, put the image together, deliver. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
 // lock before the network is touched, a command that does not exist before a layer is built.
 //
 // What a lock says for a target can be looked at before: a Choice is a selection with what the cache has of it, from which come
@@ -21,6 +21,15 @@
 // /app/.venv/src/NAME. A single project is a workspace of its own. The project that is packed alone is the working directory.
 // What projects bring is in a layer of its own, their metadata and scripts too. Files of dependencies have one
 // constant time, whatever SOURCE_DATE_EPOCH says, so that their layer is the same in every build.
+//
+// The standard library's bytecode is a layer of its own below all others (see standardLibrary): what compileall would compile in
+// the base and has no bytecode there, in the bytes that the base's sources and interpreter alone decide over. Directories of
+// the base are repeated as the base has them; extended attributes of directories are not.
+//
+// An image says in its labels how it was made (see labels), and Against makes it again from them. Reproduce makes a project's
+// image twice. Both begin with downloads alone: a cache of their own has no more than these in common with the user's. What
+// belongs to a process as a whole (umask, environment) differs because the builds are processes of their own, which the
+// command line starts. Not done: other sandboxes than the one that is chosen, several platforms at once.
 //
 // Nothing here reads the environment or the clock of the machine but to measure: both come in as options.
 package pack
