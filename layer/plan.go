@@ -32,8 +32,8 @@ var archiveEnd = stretch{items: []item{{Entry: tree.Entry{Kind: tree.Dir}, end: 
 
 // stretch is the row of members that one part becomes, its directories first.
 type stretch struct {
-	part  string
 	key   string // names all that the bytes of the members follow from
+	keep  bool   // compressed, in the cache
 	items []item
 }
 
@@ -106,7 +106,7 @@ func (p *planner) need(dir, part string, to *stretch) {
 
 // part plans one part: its directories and files that no part before it has written.
 func (p *planner) part(part tree.Part) stretch {
-	s := stretch{part: part.Name, key: partKey(part)}
+	s := stretch{key: partKey(part), keep: len(part.Entries) > 0}
 	files := make([]item, 0, len(part.Entries))
 	var dropped []string
 	for _, e := range part.Entries {

@@ -50,7 +50,7 @@ func segmentKey(c codec, s stretch) string { return cas.Key("segment", c.key(), 
 func newSegment(ctx context.Context, cache *cas.Store, c codec, s stretch) (*segment, error) {
 	seg := &segment{codec: c, key: segmentKey(c, s), items: s.items}
 	seg.open = func() (encodedData, error) { return cache.OpenFile(encodingKind, seg.key) }
-	if _, plain := c.(plainCodec); plain || s.part == "" {
+	if _, plain := c.(plainCodec); plain || !s.keep {
 		var data bytes.Buffer
 		pieces, err := c.encode(ctx, &data, s.items)
 		seg.pieces = pieces

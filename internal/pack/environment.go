@@ -240,8 +240,11 @@ func (i *image) makeEnvironment(
 	ctx context.Context, s *Sources, o Options, spec venv.Spec, c *compiler, locals []venv.Installed, check func(*environment) error,
 ) (*environment, error) {
 	library := beside(func() ([]tree.Part, error) { return c.standardLibrary(ctx, i.base) })
-	var err error
-	i.wheels, err = installWheels(ctx, s, o.Project, spec, i.selection, c)
+	builder := layer.NewBuilder(s.cache)
+	prepare, err := i.preparation(o, spec, builder)
+	if err == nil {
+		i.wheels, err = installWheels(ctx, s, o.Project, spec, i.selection, c, prepare)
+	}
 	stdlib, stdlibErr := library()
 	if err = errors.Join(distinct([]error{err, stdlibErr})...); err != nil {
 		return nil, err
@@ -259,7 +262,7 @@ func (i *image) makeEnvironment(
 	if err := check(e); err != nil {
 		return nil, err
 	}
-	e.layers, err = i.environmentLayers(ctx, s, o, spec, stdlib, dependencies)
+	e.layers, err = i.environmentLayers(ctx, builder, o, spec, stdlib, dependencies)
 	return e, err
 }
 

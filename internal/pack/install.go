@@ -39,9 +39,14 @@ func (w *wheels) close() error {
 	return errors.Join(errs...)
 }
 
-// installWheels fetches each wheel, plans its part and, unless compile is nil, compiles its bytecode, side by side. All
-// wheels that are at fault are reported.
-func installWheels(ctx context.Context, s *Sources, p *Project, spec venv.Spec, selection *lockfile.Selection, compile *compiler) (*wheels, error) {
+// preparation is work on a wheel that can be done while others are still on their way.
+type preparation func(context.Context, venv.Installed) error
+
+// installWheels fetches each wheel, plans its part, compiles its bytecode unless compile is nil and, if the wheel is new, does what
+// prepare does with it, all side by side. All wheels that are at fault are reported.
+func installWheels(
+	ctx context.Context, s *Sources, p *Project, spec venv.Spec, selection *lockfile.Selection, compile *compiler, prepare preparation,
+) (*wheels, error) {
 	w := &wheels{
 		installed: make([]venv.Installed, len(selection.Packages)),
 		archives:  make([]*wheel.Wheel, len(selection.Packages)),
@@ -59,6 +64,9 @@ func installWheels(ctx context.Context, s *Sources, p *Project, spec venv.Spec, 
 		}
 		g.Go(func() error {
 			errs[i] = w.install(ctx, s, spec, selection.Packages[i], refs[i], i, compile)
+			if a := w.archives[i]; errs[i] == nil && prepare != nil && !a.Cached {
+				errs[i] = prepare(ctx, w.installed[i])
+			}
 			return nil
 		})
 	}

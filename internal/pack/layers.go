@@ -19,7 +19,7 @@ import (
 
 // environmentLayers makes what lies below the project's own files, side by side, lowest first: the bytecode of the base's standard
 // library, which is of every image on that base, and dependencies, which change with the lock, in layers as the project says.
-func (i *image) environmentLayers(ctx context.Context, s *Sources, o Options, spec venv.Spec, stdlib, dependencies []tree.Part) ([]*layer.Layer, error) {
+func (i *image) environmentLayers(ctx context.Context, builder *layer.Builder, o Options, spec venv.Spec, stdlib, dependencies []tree.Part) ([]*layer.Layer, error) {
 	common, err := i.commonSpec(o)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,6 @@ func (i *image) environmentLayers(ctx context.Context, s *Sources, o Options, sp
 		specs = append(specs, dependencyLayer(common, spec, b))
 	}
 	layers := make([]*layer.Layer, len(specs))
-	builder := layer.NewBuilder(s.cache)
 	g, ctx := errgroup.WithContext(ctx)
 	for n, spec := range specs {
 		g.Go(func() error {
@@ -52,6 +51,18 @@ func (i *image) environmentLayers(ctx context.Context, s *Sources, o Options, sp
 		})
 	}
 	return layers, g.Wait()
+}
+
+// preparation compresses what will be of a wheel in some layer.
+func (i *image) preparation(o Options, spec venv.Spec, builder *layer.Builder) (preparation, error) {
+	common, err := i.commonSpec(o)
+	return func(ctx context.Context, w venv.Installed) error {
+		if w.Sourceless {
+			return nil // its files are others in the end
+		}
+		u := layer.Unit{Parts: []tree.Part{w.Part, w.Bytecode}}
+		return builder.Prepare(ctx, dependencyLayer(common, spec, layer.Bundle{Units: []layer.Unit{u}}))
+	}, err
 }
 
 // appLayer makes the layer of the project's own files; none when there is nothing.

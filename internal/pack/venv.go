@@ -82,7 +82,7 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 			}
 		}()
 	}
-	w, err := installWheels(ctx, s, o.Project, spec, selection, c)
+	w, err := installWheels(ctx, s, o.Project, spec, selection, c, nil)
 	if err != nil {
 		return nil, err
 	}
