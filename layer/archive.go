@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"vpk/internal/fault"
 	"vpk/internal/progress"
 )
 
@@ -36,7 +37,10 @@ func archiveFile(ctx context.Context, a Artifact, file string, docker bool, repo
 	if docker {
 		form, what = FormDockerArchive, "write Docker archive"
 	}
-	p, err := takeApart(a.Image)
+	if docker && a.Index != nil {
+		return Delivered{}, fault.New(fault.Usage, "write -o oci-archive:FILE, or pack one platform", "%s: it holds one platform, not several", what)
+	}
+	p, err := a.pieces()
 	if err != nil {
 		return Delivered{}, failed(ctx, what, file, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -20,13 +21,41 @@ type blob struct {
 	layer v1.Layer // nil: data
 }
 
-// pieces is an image taken apart.
+// pieces is an image, or an index of images, taken apart.
 type pieces struct {
-	manifest v1.Descriptor   // with its platform
-	config   v1.Descriptor   //
-	layers   []v1.Descriptor // in order; a digest may come twice
-	blobs    []blob          // everything to copy, each digest once: layers, config, manifest
+	manifest v1.Descriptor   // of an image with its platform
+	config   v1.Descriptor   // of an image
+	layers   []v1.Descriptor // of an image in order, of an index one image's after another's; a digest may come twice
+	blobs    []blob          // everything to copy, each digest once: layers, config, manifest; the index last
 	size     int64           // of blobs
+}
+
+// pieces takes apart what is to be delivered.
+func (a Artifact) pieces() (pieces, error) {
+	if a.Index == nil {
+		return takeApart(a.Image)
+	}
+	all := pieces{manifest: a.Index.desc}
+	for _, img := range a.Index.images {
+		p, err := takeApart(img)
+		if err != nil {
+			return pieces{}, err
+		}
+		all.layers = append(all.layers, p.layers...)
+		for _, b := range p.blobs {
+			all.add(b)
+		}
+	}
+	all.add(blob{desc: all.manifest, data: a.Index.raw})
+	return all, nil
+}
+
+// add adds a blob, once.
+func (p *pieces) add(b blob) {
+	if !slices.ContainsFunc(p.blobs, func(have blob) bool { return have.desc.Digest == b.desc.Digest }) {
+		p.blobs = append(p.blobs, b)
+		p.size += b.desc.Size
+	}
 }
 
 func takeApart(img v1.Image) (pieces, error) {
@@ -60,22 +89,14 @@ func takeApart(img v1.Image) (pieces, error) {
 	}
 	p.manifest.Platform = file.Platform()
 
-	seen := map[v1.Hash]bool{}
-	add := func(b blob) {
-		if !seen[b.desc.Digest] {
-			seen[b.desc.Digest] = true
-			p.blobs = append(p.blobs, b)
-			p.size += b.desc.Size
-		}
-	}
 	for i, l := range layers {
 		if from, ok := l.(*remote.MountableLayer); ok {
 			l = from.Layer
 		}
-		add(blob{desc: m.Layers[i], layer: l})
+		p.add(blob{desc: m.Layers[i], layer: l})
 	}
-	add(blob{desc: m.Config, data: config})
-	add(blob{desc: p.manifest, data: raw})
+	p.add(blob{desc: m.Config, data: config})
+	p.add(blob{desc: p.manifest, data: raw})
 	return p, nil
 }
 

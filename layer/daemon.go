@@ -33,6 +33,9 @@ func (d Daemon) Deliver(ctx context.Context, a Artifact, report progress.Reporte
 	if err != nil {
 		return Delivered{}, err
 	}
+	if a.Image == nil {
+		return Delivered{}, fault.New(fault.Usage, "pack this machine's platform too, or push", "load image into %s: it is for none of this machine's platforms", filepath.Base(engine))
+	}
 	p, err := takeApart(a.Image)
 	if err != nil {
 		return Delivered{}, failed(ctx, "load image into", engine, err)

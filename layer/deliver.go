@@ -14,8 +14,10 @@ import (
 
 // Artifact is what is delivered.
 type Artifact struct {
-	// Image is complete: its manifest and config are known without reading layers.
+	// Image is complete: its manifest and config are known without reading layers. Nil where there is an Index.
 	Image v1.Image
+	// Index is delivered with all its images, by registries, layouts and OCI archives alone.
+	Index *Index
 	// Names are the image's names, the first one first where a destination takes only one. May be empty.
 	Names []name.Tag
 	// Tree is what the image adds to its base, for destinations that want files.

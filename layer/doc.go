@@ -97,6 +97,9 @@
 // oci-layout and index.json name the manifest, manifest.json names the same blobs for readers of the older form. Read in the
 // newer way the image keeps its manifest digest; in the older one its ID is the digest of the config.
 //
-// Not done here: how entries come to be in a part, several platforms under one index, referrers, resuming an upload, removing
+// Several images, of one project for several platforms, are delivered under one index, each blob once; a registry gets the
+// index last. What holds one image, a Docker archive or an engine, takes no index.
+//
+// Not done here: how entries come to be in a part, referrers, resuming an upload, removing
 // blobs that a layout needs no more.
 package layer

@@ -46,7 +46,7 @@ func (l Layout) Deliver(ctx context.Context, a Artifact, report progress.Reporte
 }
 
 func (l Layout) deliver(ctx context.Context, a Artifact, report progress.Reporter) (_ Delivered, err error) {
-	p, err := takeApart(a.Image)
+	p, err := a.pieces()
 	if err != nil {
 		return Delivered{}, err
 	}

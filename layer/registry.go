@@ -43,7 +43,7 @@ func (r Registry) Deliver(ctx context.Context, a Artifact, report progress.Repor
 	if len(a.Names) == 0 {
 		return Delivered{}, fault.New(fault.Usage, "name the image with -t REGISTRY/NAME:TAG", "push: the image has no name")
 	}
-	p, err := takeApart(a.Image)
+	p, err := a.pieces()
 	if err != nil {
 		return Delivered{}, fmt.Errorf("push image: %w", err)
 	}
@@ -65,7 +65,7 @@ func (r Registry) Deliver(ctx context.Context, a Artifact, report progress.Repor
 	}
 	res := Delivered{Target: a.Names[0].Context().Digest(p.manifest.Digest.String()).Name(), Digest: p.manifest.Digest}
 	for _, tag := range a.Names {
-		if err := push(ctx, pusher, tag, a.Image, p, report, &res); err != nil {
+		if err := push(ctx, pusher, tag, a, p, report, &res); err != nil {
 			return Delivered{}, pushFault(ctx, tag, err)
 		}
 	}
@@ -73,38 +73,39 @@ func (r Registry) Deliver(ctx context.Context, a Artifact, report progress.Repor
 }
 
 // push pushes to one name and adds up what was sent.
-func push(ctx context.Context, pusher *remote.Pusher, tag name.Tag, img v1.Image, p pieces, report progress.Reporter, res *Delivered) error {
+func push(ctx context.Context, pusher *remote.Pusher, tag name.Tag, a Artifact, p pieces, report progress.Reporter, res *Delivered) error {
 	task := report.Task("push "+tag.String(), p.size)
 	defer task.Done()
 	uploads := map[v1.Hash]*upload{}
 	for _, b := range p.blobs {
 		uploads[b.desc.Digest] = &upload{Layer: b.layer, size: b.desc.Size, open: func() (io.ReadCloser, error) { return b.open(ctx) }, task: task}
 	}
-	config, err := partial.ConfigLayer(img)
-	if err != nil {
-		return err
-	}
-	watched := watchedImage{Image: img, config: uploads[p.config.Digest]}
-	watched.config.Layer = config
-	layers, err := img.Layers()
-	if err != nil {
-		return err
-	}
-	for i, l := range layers {
-		u := uploads[p.layers[i].Digest]
-		// Between registries there is nothing to mount.
-		if from, ok := l.(*remote.MountableLayer); ok && from.Reference.Context().Registry == tag.Registry {
-			watched.layers = append(watched.layers, &remote.MountableLayer{Layer: u, Reference: from.Reference})
-			continue
+	var what remote.Taggable
+	var err error
+	if a.Index == nil {
+		what, err = watch(a.Image, uploads, tag)
+	} else {
+		watched := watchedIndex{Index: a.Index, images: map[v1.Hash]v1.Image{}}
+		for _, img := range a.Index.images {
+			digest, err := img.Digest()
+			if err != nil {
+				return err
+			}
+			if watched.images[digest], err = watch(img, uploads, tag); err != nil {
+				return err
+			}
 		}
-		watched.layers = append(watched.layers, u)
+		what = watched
 	}
-	if err := pusher.Push(ctx, tag, watched); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := pusher.Push(ctx, tag, what); err != nil {
 		return err
 	}
 	for _, b := range p.blobs {
 		switch u := uploads[b.desc.Digest]; {
-		case b.desc.Digest == p.manifest.Digest: // no blob to a registry
+		case b.desc.MediaType.IsImage() || b.desc.MediaType.IsIndex(): // no blob to a registry
 		case u.opened.Load():
 			res.Sent.add(b.desc.Size)
 		default:
@@ -114,6 +115,42 @@ func push(ctx context.Context, pusher *remote.Pusher, tag name.Tag, img v1.Image
 	}
 	return nil
 }
+
+// watch gives an image whose blobs are uploads, and the base's layers mounted where they are in the same registry.
+func watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag) (v1.Image, error) {
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	config, err := partial.ConfigLayer(img)
+	if err != nil {
+		return nil, err
+	}
+	watched := watchedImage{Image: img, config: uploads[m.Config.Digest]}
+	watched.config.Layer = config
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range layers {
+		u := uploads[m.Layers[i].Digest]
+		// Between registries there is nothing to mount.
+		if from, ok := l.(*remote.MountableLayer); ok && from.Reference.Context().Registry == tag.Registry {
+			watched.layers = append(watched.layers, &remote.MountableLayer{Layer: u, Reference: from.Reference})
+			continue
+		}
+		watched.layers = append(watched.layers, u)
+	}
+	return watched, nil
+}
+
+// watchedIndex is an index of watched images.
+type watchedIndex struct {
+	*Index
+	images map[v1.Hash]v1.Image
+}
+
+func (w watchedIndex) Image(h v1.Hash) (v1.Image, error) { return w.images[h], nil }
 
 // watchedImage is an image whose blobs tell what becomes of them.
 type watchedImage struct {

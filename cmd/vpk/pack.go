@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,7 @@ type packOptions struct {
 
 // imageFlags are the words that say what the image is made from.
 type imageFlags struct {
+	several    bool // platforms: the command takes several
 	base       string
 	platform   []string
 	sandbox    string
@@ -40,7 +42,11 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 	flags, add := section(cmd, headingImage)
 	defer add()
 	flags.StringVar(&f.base, "base", "", "base image: `REF`, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE (default "+config.DefaultBase+")")
-	flags.StringSliceVar(&f.platform, "platform", nil, "platform of the image, `linux/ARCH`: amd64 or arm64 (default the host's)")
+	usage := "platform of the image, `linux/ARCH`: amd64 or arm64 (default the host's)"
+	if f.several {
+		usage += "; several, with commas between them, give an index"
+	}
+	flags.StringSliceVar(&f.platform, "platform", nil, usage)
 	flags.StringVar(&f.sandbox, "sandbox", "", "`WHERE` bytecode is compiled: auto, namespaces, direct, docker, podman or the path of an interpreter (default auto)")
 	flags.BoolVar(&f.noBytecode, "no-bytecode", false, "leave out bytecode")
 }
@@ -55,15 +61,26 @@ func (f *imageFlags) merge(o *pack.Options, env config.Environment, file config.
 	if len(platforms) == 0 {
 		platforms = file.Platforms
 	}
-	if len(platforms) > 1 {
-		return fault.New(fault.Usage, "pack each platform by itself", "one image is for one platform, not for %q", platforms)
-	}
-	if len(platforms) == 1 {
-		arch, err := config.ParsePlatform(platforms[0])
+	var archs []string
+	for _, p := range platforms {
+		arch, err := config.ParsePlatform(p)
 		if err != nil {
 			return fault.Wrap(fault.Usage, "", err)
 		}
-		o.Arch = arch
+		archs = append(archs, arch)
+	}
+	slices.Sort(archs) // the same platforms in another order are the same image
+	archs = slices.Compact(archs)
+	switch {
+	case len(archs) == 0:
+	case len(archs) == 1:
+		o.Arch = archs[0]
+	case f.several:
+		o.Archs = archs
+	case len(f.platform) > 0:
+		return fault.New(fault.Usage, "name one of them", "this command is for one platform, not for %q", platforms)
+	case !slices.Contains(archs, runtime.GOARCH):
+		o.Arch = archs[0]
 	}
 	return nil
 }
@@ -101,6 +118,7 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 			return err
 		},
 	}
+	o.image.several = true
 	o.selection.add(cmd)
 	o.sources.add(cmd)
 	o.image.add(cmd)
@@ -195,18 +213,31 @@ func (o *packOptions) report(s *streams, result *pack.Result) error {
 
 // summary is the few lines that people read after a pack.
 func summary(s *streams, r *pack.Result) {
-	cached := 0
-	for _, p := range r.Packages {
-		if p.Cached {
-			cached++
+	images := r.Images
+	if r.ImageReport != nil {
+		images = []*pack.ImageReport{r.ImageReport}
+	}
+	for _, i := range images {
+		cached := 0
+		for _, p := range i.Packages {
+			if p.Cached {
+				cached++
+			}
+		}
+		took := ""
+		if len(images) == 1 {
+			took = fmt.Sprintf(" in %.2f s", r.Seconds)
+		}
+		fmt.Fprintf(s.err, "packed %s (%d from the cache) for %s%s\n", progress.Count(len(i.Packages), "package"), cached, i.Platform, took)
+		for _, l := range i.Layers {
+			fmt.Fprintf(s.err, "  %-24s %10s  %s\n", l.Name, progress.Bytes(l.Size), l.Digest)
+		}
+		if b := i.Bytecode; s.verbose && b.Modules+len(b.Failures) > 0 {
+			fmt.Fprintf(s.err, "bytecode for %s of %d\n", progress.Count(b.Modules, "module"), b.Modules+len(b.Failures)+b.Excluded)
 		}
 	}
-	fmt.Fprintf(s.err, "packed %s (%d from the cache) for %s in %.2f s\n", progress.Count(len(r.Packages), "package"), cached, r.Platform, r.Seconds)
-	for _, l := range r.Layers {
-		fmt.Fprintf(s.err, "  %-24s %10s  %s\n", l.Name, progress.Bytes(l.Size), l.Digest)
-	}
-	if b := r.Bytecode; s.verbose && b.Modules+len(b.Failures) > 0 {
-		fmt.Fprintf(s.err, "bytecode for %s of %d\n", progress.Count(b.Modules, "module"), b.Modules+len(b.Failures)+b.Excluded)
+	if len(images) > 1 {
+		fmt.Fprintf(s.err, "packed %s in %.2f s\n", progress.Count(len(images), "platform"), r.Seconds)
 	}
 	for _, d := range r.Deliveries {
 		fmt.Fprintf(s.err, "%s\n", d)

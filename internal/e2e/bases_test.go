@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"vpk/internal/peer"
 )
 
 func searchPath(c *v1.ConfigFile) string {
@@ -90,6 +92,51 @@ func TestOtherArchitecture(t *testing.T) {
 	}
 	if r := u.vpk("pack", u.example(fastapiDemo), "--base", base(t, base12), "--platform", "linux/"+otherThanHost(t), "-o", "oci:"+u.path("wrong")); r.code != 7 || exists(u.path("wrong")) {
 		t.Errorf("a base of another architecture: exit code %d\n%s", r.code, r.stderr)
+	}
+}
+
+// TestPlatforms packs for two platforms at once. The image of each is the one that it is by itself; that for the foreign processor
+// has bytecode, made by the interpreter for this one.
+func TestPlatforms(t *testing.T) {
+	t.Parallel()
+	u := warmUser(t)
+	image := base(t, base12Multi)
+	project := u.example(fastapiDemo)
+	registry := newRegistry(t)
+	const both = "linux/arm64,linux/amd64"
+	r := u.pack(project, "--base", image, "--platform", both, "-o", "oci:"+u.path("both"), "-o", "oci-archive:"+u.path("both.tar"), "-t", registry.host+"/demo:1", "--push")
+	if len(r.Images) != 2 || r.Images[0].Platform != "linux/amd64" || !strings.HasPrefix(r.Images[1].Platform, "linux/arm64") {
+		t.Fatalf("images %+v", r.Images)
+	}
+	stdlib := map[string]bool{}
+	for _, i := range r.Images {
+		arch := strings.Split(i.Platform, "/")[1]
+		if i.Bytecode.Modules < 400 || i.Bytecode.Stdlib.Modules < 400 {
+			t.Errorf("%s: %d modules and %d of the standard library have bytecode", arch, i.Bytecode.Modules, i.Bytecode.Stdlib.Modules)
+		}
+		alone := u.pack(project, "--base", image, "--platform", "linux/"+arch, "-o", "oci:"+u.path(arch))
+		if alone.Digest != i.Digest {
+			t.Errorf("%s: %s of two, %s by itself", arch, i.Digest, alone.Digest)
+		}
+		if config := configOf(t, imageIn(t, u.path(arch), i.Digest)); config.Architecture != arch {
+			t.Errorf("%s: the config says %s", arch, config.Architecture)
+		}
+		stdlib[i.layer("stdlib")] = true
+	}
+	// A few modules of the standard library name the architecture.
+	if len(stdlib) != 2 {
+		t.Errorf("layers of the standard library: %v", stdlib)
+	}
+	crane := peer.Tool(t, "crane")
+	tool(t, nil, crane, "validate", "--remote", registry.host+"/demo:1")
+	if digest := strings.TrimSpace(tool(t, nil, crane, "digest", registry.host+"/demo:1")); digest != r.Digest {
+		t.Errorf("the registry has %s, packed was %s", digest, r.Digest)
+	}
+	for _, refused := range [][]string{{"pack", "-o", "docker-archive:" + u.path("x.tar")}, {"pack", "-o", "dir:" + u.path("x")}, {"plan"}, {"run"}} {
+		args := append(refused, project, "--base", image, "--platform", both)
+		if ended := u.vpk(args...); ended.code != 2 || !strings.Contains(ended.stderr, "platform") {
+			t.Errorf("vpk %q: exit code %d\n%s", args, ended.code, ended.stderr)
+		}
 	}
 }
 

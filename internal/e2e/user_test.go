@@ -114,9 +114,18 @@ const (
 
 // report is what the tests read of `vpk pack --json`.
 type report struct {
-	Reference, Digest, Platform string
-	Base                        struct{ Name, Digest, Interpreter, Python string }
-	Packages                    []struct {
+	Reference string
+	imageReport
+	Images     []imageReport // of several platforms
+	Deliveries []string
+	Seconds    float64
+}
+
+// imageReport is about the image of one platform.
+type imageReport struct {
+	Digest, Platform string
+	Base             struct{ Name, Digest, Interpreter, Python string }
+	Packages         []struct {
 		Name, Version, File string
 		Cached              bool
 	}
@@ -133,12 +142,10 @@ type report struct {
 			Cached  bool
 		}
 	}
-	Deliveries []string
-	Seconds    float64
 }
 
 // layer is the digest of the layer with a name, "" where there is none.
-func (r report) layer(name string) string {
+func (r imageReport) layer(name string) string {
 	for _, l := range r.Layers {
 		if l.Name == name {
 			return l.Digest

@@ -57,9 +57,9 @@ func newCompiler(ctx context.Context, s *Sources, spec venv.Spec, options byteco
 	}
 }
 
-// baseCompiler compiles with the interpreter of a base image in a sandbox. Nothing is unpacked and no sandbox chosen before
-// something really has to be compiled.
-func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytecodeOptions, b *base.Image, choice string) *compiler {
+// baseCompiler compiles for a base image, with the interpreter of runner in a sandbox, which is that base or the same for this
+// machine's architecture. Nothing is unpacked and no sandbox chosen before something really has to be compiled.
+func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytecodeOptions, b, runner *base.Image, choice string) *compiler {
 	var c *compiler
 	type place struct {
 		box  sandbox.Sandbox
@@ -67,12 +67,12 @@ func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytec
 	}
 	command := func(root string, args, env []string) sandbox.Command {
 		return sandbox.Command{
-			Root: root, RootID: b.Digest.String(), Args: append([]string{b.Facts.Interpreter}, args...), Env: env, Profile: sandbox.Compile,
+			Root: root, RootID: runner.Digest.String(), Args: append([]string{runner.Facts.Interpreter}, args...), Env: env, Profile: sandbox.Compile,
 		}
 	}
 	unpack := sync.OnceValues(func() (string, error) { return b.Root(ctx) })
 	open := sync.OnceValues(func() (place, error) {
-		root, err := unpack()
+		root, err := runner.Root(ctx)
 		if err != nil {
 			return place{}, err
 		}
@@ -80,7 +80,7 @@ func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytec
 		args = append(slices.Clone(args[:len(args)-1]), "import sys")
 		box, err := sandbox.Choose(ctx, sandbox.Options{Choice: choice, Cache: s.cache, BootID: bootID(), Trial: command(root, args, env)})
 		if err != nil {
-			return place{}, fault.Wrap(fault.KindOf(err), emulationHint(b.Platform.Architecture, runtime.GOARCH), fmt.Errorf("compile bytecode: %w", err))
+			return place{}, fault.Wrap(fault.KindOf(err), emulationHint(runner.Platform.Architecture, runtime.GOARCH), fmt.Errorf("compile bytecode: %w", err))
 		}
 		c.mu.Lock()
 		c.done.Sandbox = box.Name()
@@ -88,7 +88,7 @@ func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytec
 		return place{box, root}, nil
 	})
 	c = newCompiler(ctx, s, spec, options, pyc.UncheckedHash, pyc.Options{
-		Root: b.Digest.String(),
+		Root: interpreterName(b, runner),
 		Launch: func(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) (pyc.Process, error) {
 			p, err := open()
 			if err != nil {
@@ -99,15 +99,28 @@ func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytec
 			return p.box.Start(ctx, cmd)
 		},
 		Accept: func(i pyc.Interpreter) error {
-			p, err := open()
+			root, err := unpack()
 			if err != nil {
 				return err
 			}
-			return isInterpreter(i, b.Facts, p.root)
+			err = isInterpreter(i, b.Facts, root)
+			if err != nil && runner != b {
+				hint := emulationHint(b.Platform.Architecture, runtime.GOARCH)
+				err = fault.New(fault.Sandbox, hint, "%w: the images of the base for %s and %s are of different builds", err, b.Platform.Architecture, runtime.GOARCH)
+			}
+			return err
 		},
 	})
 	c.root = unpack
 	return c
+}
+
+// interpreterName is the name under which it is remembered what compiles for a base.
+func interpreterName(b, runner *base.Image) string {
+	if runner == b {
+		return b.Digest.String()
+	}
+	return b.Digest.String() + " by " + runner.Digest.String()
 }
 
 // isInterpreter proves that what compiles is the base's interpreter, whoever started it: each piece of its sys.version (version, build,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -20,6 +21,7 @@ import (
 type target struct {
 	verb string
 	layer.Destination
+	local bool // it takes what this machine runs
 }
 
 // targets are the destinations of a run, and the image's names.
@@ -33,7 +35,10 @@ func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
 	}
 	var list []target
 	for _, out := range o.Deliveries.Outputs {
-		list = append(list, target{"wrote", out.Destination(dependencyTime)})
+		if len(o.Archs) > 1 && (out.Form == layer.FormDockerArchive || out.Form == layer.FormDirectory) {
+			return nil, nil, fault.New(fault.Usage, "write oci:DIR or oci-archive:FILE, or pack each platform by itself", "%s holds one platform, not %d", out, len(o.Archs))
+		}
+		list = append(list, target{verb: "wrote", Destination: out.Destination(dependencyTime)})
 	}
 	if o.Deliveries.Load != "" {
 		engine := o.Deliveries.Load
@@ -44,10 +49,13 @@ func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
 		if err := daemon.Check(); err != nil {
 			return nil, nil, err
 		}
-		list = append(list, target{"loaded", daemon})
+		if len(o.Archs) > 1 && !slices.Contains(o.Archs, runtime.GOARCH) {
+			return nil, nil, fault.New(fault.Usage, "add linux/"+runtime.GOARCH+", or push", "load: none of the platforms is this machine's")
+		}
+		list = append(list, target{verb: "loaded", Destination: daemon, local: true})
 	}
 	if o.Deliveries.Push {
-		list = append(list, target{"pushed", layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain}})
+		list = append(list, target{verb: "pushed", Destination: layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain}})
 	}
 	return list, names, nil
 }
@@ -91,12 +99,16 @@ func (d Deliveries) check() error {
 }
 
 // deliver delivers to all targets side by side and says of each what became of it.
-func deliver(ctx context.Context, s *Sources, targets []target, a layer.Artifact) ([]string, error) {
+func deliver(ctx context.Context, s *Sources, targets []target, made artifacts) ([]string, error) {
 	said := make([]string, len(targets))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, t := range targets {
 		g.Go(func() error {
-			r, err := layer.Deliver(ctx, t, a, s.reporter)
+			what := made.all
+			if t.local {
+				what = made.local
+			}
+			r, err := layer.Deliver(ctx, t, what, s.reporter)
 			if err != nil {
 				return err
 			}

@@ -29,7 +29,10 @@
 // An image says in its labels how it was made (see labels), and Against makes it again from them. Reproduce makes a project's
 // image twice. Both begin with downloads alone: a cache of their own has no more than these in common with the user's. What
 // belongs to a process as a whole (umask, environment) differs because the builds are processes of their own, which the
-// command line starts. Not done: other sandboxes than the one that is chosen, several platforms at once.
+// command line starts. Not done: other sandboxes than the one that is chosen.
+//
+// Of several platforms each gets an image of its own, in the order of their names, and an index holds them. For a base of a foreign
+// architecture compiles what the same reference names for this machine's, if the two interpreters are proven to be one build.
 //
 // Nothing here reads the environment or the clock of the machine but to measure: both come in as options.
 package pack

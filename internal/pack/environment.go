@@ -26,11 +26,12 @@ type environment struct {
 	packages   []Package
 	bytecode   Bytecode
 	collisions []venv.Collision
+	foreign    []string // notes of wheels for another processor
 }
 
 // environmentKind is what is known of environments: enough to make an image without looking into wheels. Keys hold all that
 // an environment follows from, and which program made it.
-var environmentKind = cas.Kind{Name: "environment", Version: 1}
+var environmentKind = cas.Kind{Name: "environment", Version: 2}
 
 // environmentRecord is the form of an environment in the cache.
 type environmentRecord struct {
@@ -40,6 +41,7 @@ type environmentRecord struct {
 	Sizes      []int64          `json:"sizes"` // of the wheels, in the selection's order
 	Bytecode   Bytecode         `json:"bytecode"`
 	Collisions []venv.Collision `json:"collisions"`
+	Foreign    []string         `json:"foreign"`
 }
 
 // programRecord is a program of the environment, or a link: what a command may name.
@@ -93,7 +95,7 @@ func (i *image) recall(s *Sources, key string, locals []venv.Installed, again fu
 	if json.Unmarshal(data, &r) != nil || len(r.Sizes) != len(i.selection.Packages) {
 		return nil, nil
 	}
-	e := &environment{bytecode: r.Bytecode, collisions: r.Collisions, packages: packages(i.selection)}
+	e := &environment{bytecode: r.Bytecode, collisions: r.Collisions, foreign: r.Foreign, packages: packages(i.selection)}
 	// Where wheels and projects collide, only those who know both can tell what is left.
 	for n, l := range locals {
 		if n >= len(r.Locals) || l.Part.Key == "" || r.Locals[n] != l.Part.Key {
@@ -138,7 +140,7 @@ func (e *environment) remember(s *Sources, key string) error {
 	if key == "" {
 		return nil
 	}
-	r := environmentRecord{Bytecode: e.bytecode, Collisions: e.collisions}
+	r := environmentRecord{Bytecode: e.bytecode, Collisions: e.collisions, Foreign: e.foreign}
 	for _, l := range e.layers {
 		r.Layers = append(r.Layers, l.Facts())
 	}
@@ -207,7 +209,7 @@ func (i *image) environment(ctx context.Context, s *Sources, o Options, spec ven
 		known, err := i.recall(s, key, locals, once(func(ctx context.Context) (_ *environment, err error) {
 			var again *compiler // the other one may be closed by then
 			if c != nil {
-				again = baseCompiler(ctx, s, spec, c.options, i.base, o.Sandbox)
+				again = baseCompiler(ctx, s, spec, c.options, i.base, i.runner, o.Sandbox)
 				defer func() { err = errors.Join(err, again.close()) }()
 			}
 			return i.makeEnvironment(ctx, s, o, spec, again, locals, func(*environment) error { return nil })
@@ -253,7 +255,7 @@ func (i *image) makeEnvironment(
 	if err != nil {
 		return nil, err
 	}
-	e := &environment{collisions: collisions, packages: i.wheels.report(i.selection)}
+	e := &environment{collisions: collisions, packages: i.wheels.report(i.selection), foreign: i.wheels.foreign(i.base.Facts.Target.Arch)}
 	dependencies, own := apart(parts)
 	e.parts, e.locals, e.programs = slices.Concat(stdlib, dependencies), own, programs(dependencies)
 	if c != nil {
@@ -279,6 +281,9 @@ func (e *environment) commands(own []tree.Part) []tree.Part {
 func (e *environment) tell(s *Sources) {
 	for _, collision := range e.collisions {
 		s.reporter.Note("two packages bring %s", collision)
+	}
+	for _, note := range e.foreign {
+		s.reporter.Note("%s", note)
 	}
 }
 

@@ -19,8 +19,10 @@ type Options struct {
 	Project   *Project
 	Selection Selection
 
-	Base     string // reference
-	Arch     string // OCI architecture, "" for the host's
+	Base string // reference
+	Arch string // OCI architecture, "" for the host's
+	// Archs are several OCI architectures, for Pack alone, which makes an image for each and an index of them.
+	Archs    []string
 	Bytecode bool
 	Sandbox  string // as --sandbox
 	Created  time.Time

@@ -15,24 +15,32 @@ import (
 	"vpk/venv/tree"
 )
 
-// Pack makes an image of a project and delivers it.
+// Pack makes an image of a project, or one for each of several platforms, and delivers it.
 func Pack(ctx context.Context, s *Sources, o Options) (_ *Result, err error) {
 	targets, names, err := o.targets(s)
 	if err != nil {
 		return nil, err
 	}
 	clock := newClock()
-	img, err := build(ctx, s, o, clock)
+	images, err := buildAll(ctx, s, o, clock)
+	defer func() {
+		for _, img := range images {
+			err = errors.Join(err, img.close())
+		}
+	}()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, img.close()) }()
-	said, err := deliver(ctx, s, targets, layer.Artifact{Image: img.v1, Names: names, Tree: img.tree})
+	made, err := newArtifacts(images, names)
+	if err != nil {
+		return nil, err
+	}
+	said, err := deliver(ctx, s, targets, made)
 	if err != nil {
 		return nil, err
 	}
 	clock.step("deliver")
-	return img.result(names, said, clock), nil
+	return result(images, made.digest, names, said, clock), nil
 }
 
 // image is an image that is not delivered yet: its bytes are in the cache, or can be made from what is. It holds open wheels.
@@ -40,6 +48,7 @@ type image struct {
 	v1         v1.Image
 	digest     v1.Hash
 	base       *base.Image
+	runner     *base.Image // whose interpreter compiles
 	selection  *lockfile.Selection
 	locals     []local
 	wheels     *wheels   // nil where none were needed
@@ -53,11 +62,16 @@ type image struct {
 func (i *image) close() error { return i.wheels.close() }
 
 // build is the story up to the delivery.
-func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, err error) {
-	p := o.Project
-	if err := s.check(p, o.Selection); err != nil {
+func build(ctx context.Context, s *Sources, o Options, clock *clock) (*image, error) {
+	if err := s.check(o.Project, o.Selection); err != nil {
 		return nil, err
 	}
+	return buildFresh(ctx, s, o, clock)
+}
+
+// buildFresh is the story of a project whose lock is compared already.
+func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, err error) {
+	p := o.Project
 	img := &image{}
 	defer func() {
 		if err != nil {
@@ -94,7 +108,10 @@ func build(ctx context.Context, s *Sources, o Options, clock *clock) (_ *image, 
 	spec := venv.Spec{Prefix: prefix, Python: facts.Target.Python, Interpreter: facts.Interpreter}
 	var c *compiler
 	if bytecode != nil {
-		c = baseCompiler(ctx, s, spec, *bytecode, img.base, o.Sandbox)
+		if img.runner, err = runnable(ctx, s, o, img.base); err != nil {
+			return nil, err
+		}
+		c = baseCompiler(ctx, s, spec, *bytecode, img.base, img.runner, o.Sandbox)
 		defer func() { err = errors.Join(err, c.close()) }()
 	}
 	env, config, err := img.environment(ctx, s, o, spec, c, own)

@@ -83,7 +83,7 @@ func TestWheelsOfAllPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = img.close() }()
-	report := img.result(nil, nil, newClock())
+	report := img.report()
 	flat, err := os.ReadFile(filepath.Join(p.Dir, "../links/flat-1.0-py3-none-any.whl"))
 	if err != nil {
 		t.Fatal(err)

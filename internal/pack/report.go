@@ -4,25 +4,34 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"vpk/layer"
 )
 
 // Result is the report of a pack.
 type Result struct {
-	// Reference is the digest reference of the image: NAME@sha256:… with the first tag's name, else sha256:….
-	Reference  string       `json:"reference"`
-	Digest     string       `json:"digest"`
-	Tags       []string     `json:"tags,omitempty"`
-	Platform   string       `json:"platform"`
-	Base       BaseReport   `json:"base"`
-	Packages   []Package    `json:"packages"`
-	Layers     []Layer      `json:"layers"`
-	Bytecode   Bytecode     `json:"bytecode"`
-	Collisions []Collision  `json:"collisions,omitempty"`
-	Deliveries []string     `json:"deliveries"`
-	Steps      []StepReport `json:"steps"`
-	Seconds    float64      `json:"seconds"`
+	// Reference is the digest reference of the image or index: NAME@sha256:… with the first tag's name, else sha256:….
+	Reference string   `json:"reference"`
+	Digest    string   `json:"digest"`
+	Tags      []string `json:"tags,omitempty"`
+	// ImageReport is about the image of one platform, nil where there are several; Images are those of several.
+	*ImageReport
+	Images     []*ImageReport `json:"images,omitempty"`
+	Deliveries []string       `json:"deliveries"`
+	Steps      []StepReport   `json:"steps"`
+	Seconds    float64        `json:"seconds"`
+}
+
+// ImageReport is about the image of one platform.
+type ImageReport struct {
+	Digest     string      `json:"digest"`
+	Platform   string      `json:"platform"`
+	Base       BaseReport  `json:"base"`
+	Packages   []Package   `json:"packages"`
+	Layers     []Layer     `json:"layers"`
+	Bytecode   Bytecode    `json:"bytecode"`
+	Collisions []Collision `json:"collisions,omitempty"`
 }
 
 // BaseReport says which base an image stands on.
@@ -98,12 +107,31 @@ type Collision struct {
 }
 
 // result reports what was made, and what the deliveries said.
-func (i *image) result(names []name.Tag, said []string, clock *clock) *Result {
-	facts := i.base.Facts
+func result(images []*image, digest v1.Hash, names []name.Tag, said []string, clock *clock) *Result {
 	r := &Result{
-		Reference: i.digest.String(),
-		Digest:    i.digest.String(),
-		Platform:  i.base.Platform.String(),
+		Reference: digest.String(), Digest: digest.String(), Deliveries: said, Steps: clock.steps, Seconds: clock.total(),
+	}
+	if len(images) == 1 {
+		r.ImageReport = images[0].report()
+	} else {
+		for _, i := range images {
+			r.Images = append(r.Images, i.report())
+		}
+	}
+	for n, tag := range names {
+		if n == 0 {
+			r.Reference = tag.Context().String() + "@" + r.Digest
+		}
+		r.Tags = append(r.Tags, tag.String())
+	}
+	return r
+}
+
+func (i *image) report() *ImageReport {
+	facts := i.base.Facts
+	r := &ImageReport{
+		Digest:   i.digest.String(),
+		Platform: i.base.Platform.String(),
 		Base: BaseReport{
 			Name:        i.base.Ref.String(),
 			Digest:      i.base.Digest.String(),
@@ -111,17 +139,8 @@ func (i *image) result(names []name.Tag, said []string, clock *clock) *Result {
 			Python:      facts.Target.Python.String(),
 			Glibc:       facts.Target.Glibc.String(),
 		},
-		Packages:   reports(i.packages, i.locals),
-		Bytecode:   i.bytecode,
-		Deliveries: said,
-		Steps:      clock.steps,
-		Seconds:    clock.total(),
-	}
-	for n, tag := range names {
-		if n == 0 {
-			r.Reference = tag.Context().String() + "@" + r.Digest
-		}
-		r.Tags = append(r.Tags, tag.String())
+		Packages: reports(i.packages, i.locals),
+		Bytecode: i.bytecode,
 	}
 	for _, c := range i.collisions {
 		r.Collisions = append(r.Collisions, Collision(c))
