@@ -72,6 +72,13 @@
 // different, or a wheel itself is damaged, it is another error. Segments and layers are made side by side, as many at once as
 // there are processors, in memory that does not grow with them; the bytes do not depend on it.
 //
+// # Which parts share a layer
+//
+// Assignment divides units, each the parts of one package, into bundles, of which each becomes a layer. A layer is what a
+// registry stores, and a machine pulls, once; so large units (of 2 MiB and more) have one each, which all images with that unit
+// share, and small ones share some. What a unit is named, and how large it is, decides; an edit changes few bundles. See
+// Assignment.Assign.
+//
 // # Images
 //
 // An image is its base's layers, untouched, and vpk's on top; its config and manifest are of OCI types even if the base's are
