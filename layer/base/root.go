@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"runtime"
 	"sync/atomic"
 
@@ -81,13 +82,15 @@ func (i *Image) checkRoot(ctx context.Context, dir string) error {
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
 			buffer := make([]byte, 256<<10)
+			at := shelf{root: root}
+			defer at.close()
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(i.Facts.Loaded) || ctx.Err() != nil {
 					return ctx.Err()
 				}
 				e, _ := i.Files.Lookup(i.Facts.Loaded[n])
-				if err := checkFile(root, e, buffer); err != nil {
+				if err := checkFile(&at, e, buffer); err != nil {
 					return err
 				}
 			}
@@ -98,8 +101,8 @@ func (i *Image) checkRoot(ctx context.Context, dir string) error {
 }
 
 // checkFile compares the content of a regular file with the index.
-func checkFile(root *os.Root, e Entry, buffer []byte) error {
-	f, err := root.Open(e.Path)
+func checkFile(at *shelf, e Entry, buffer []byte) error {
+	f, err := at.open(e.Path)
 	if err != nil {
 		return err
 	}
@@ -113,6 +116,33 @@ func checkFile(root *os.Root, e Entry, buffer []byte) error {
 		return fmt.Errorf("%q has other content than the image", e.Path)
 	}
 	return nil
+}
+
+// shelf opens files below a root. It stays in the directory of the last one: a root opens a path element by element, and most
+// files have the directory of the one before.
+type shelf struct {
+	root *os.Root
+	dir  *os.Root
+	name string // of dir
+}
+
+func (s *shelf) open(name string) (*os.File, error) {
+	if dir := path.Dir(name); s.dir == nil || s.name != dir {
+		s.close()
+		opened, err := s.root.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		s.dir, s.name = opened, dir
+	}
+	return s.dir.Open(path.Base(name))
+}
+
+func (s *shelf) close() {
+	if s.dir != nil {
+		_ = s.dir.Close()
+		s.dir = nil
+	}
 }
 
 // checkStdlib looks for what is in the standard library but not in the index.
