@@ -142,6 +142,9 @@ func TestContainerdUnpacks(t *testing.T) {
 	if socket == "" {
 		peer.Missing(t, "no socket of containerd: VPK_TEST_CONTAINERD is not set")
 	}
+	if out, err := exec.Command(ctr, "--address", socket, "version").CombinedOutput(); err != nil {
+		peer.Missing(t, "containerd does not answer: %v: %s", err, out)
+	}
 	namespace := fmt.Sprintf("vpk-test-%d", os.Getpid())
 	do := func(args ...string) string {
 		t.Helper()
