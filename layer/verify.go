@@ -57,6 +57,17 @@ func (v *verifier) Read(p []byte) (int, error) {
 	if got := hex.EncodeToString(v.hash.Sum(nil)); got != v.want.Hex {
 		return 0, v.fail("has digest " + v.want.Algorithm + ":" + got)
 	}
+	if err == nil && n > 0 { // these are the last bytes if there are no more
+		var more [1]byte
+		switch _, err = io.ReadFull(v.rc, more[:]); err {
+		case nil:
+			return 0, v.fail("is longer than it should be")
+		case io.EOF:
+		default:
+			v.err = err
+			return 0, err
+		}
+	}
 	if err == io.EOF {
 		v.err = io.EOF
 	}
