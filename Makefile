@@ -9,7 +9,7 @@ DEFAULT_INDEX ?=
 FUZZTIME ?= 20s
 ROUNDS ?= 3
 
-.PHONY: all build demo test race proof bench fuzz lint clean
+.PHONY: all build demo test race proof digests bench fuzz lint clean
 
 all: build
 
@@ -34,6 +34,11 @@ race:
 ## proof: the tests with their long searches and comparisons
 proof:
 	VPK_PROOF=1 testdata/run-tests build -timeout 80m ./...
+
+## digests: what a digest must not depend on, tried on some thirty wheels; a table
+digests:
+	@testdata/setup-tests build
+	@. build/env && VPK_PROOF=1 go test -count 1 -v -timeout 60m -run 'TestDigestDependsOnInputsAlone$$' ./internal/e2e
 
 ## bench: whole commands against BuildKit, uv and a pipeline by hand, side by side; writes docs/benchmarks.md
 bench: build

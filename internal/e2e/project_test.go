@@ -19,6 +19,7 @@ import (
 const (
 	fastapiDemo   = "fastapi-demo"
 	hypercornDemo = "hypercorn-demo"
+	scienceDemo   = "science-demo"
 )
 
 // The example's answers.

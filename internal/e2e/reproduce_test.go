@@ -3,16 +3,11 @@ package e2e
 import (
 	"strings"
 	"testing"
-
-	"vpk/internal/peer"
 )
 
 // TestReproduce: real wheels, compiled twice; then against an image that another user packed at another time.
 func TestReproduce(t *testing.T) {
 	t.Parallel()
-	if !peer.InFull() {
-		t.Skip("NOT TESTED: VPK_PROOF is not set")
-	}
 	u, image := newUser(t), base(t, base12)
 	project := u.example(fastapiDemo)
 	digest := u.does("reproduce", project, "--base", image)
