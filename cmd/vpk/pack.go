@@ -17,16 +17,13 @@ import (
 )
 
 type packOptions struct {
-	selection selectionFlags
-	sources   sourceFlags
-	image     imageFlags
+	buildFlags
 
-	tags        []string
-	compression string
-	push        bool
-	load        string
-	outputs     []string
-	digestFile  string
+	tags       []string
+	push       bool
+	load       string
+	outputs    []string
+	digestFile string
 }
 
 // imageFlags are the words that say what the image is made from.
@@ -94,8 +91,6 @@ func first(words ...string) string {
 	return ""
 }
 
-const compressionUsage = "`COMPRESSION` of the layers: gzip, zstd[:LEVEL] or none (default gzip)"
-
 func newPack(s *streams) *cobra.Command {
 	var o packOptions
 	cmd := &cobra.Command{
@@ -119,12 +114,9 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 		},
 	}
 	o.image.several = true
-	o.selection.add(cmd)
-	o.sources.add(cmd)
-	o.image.add(cmd)
+	o.add(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.tags, "tag", "t", nil, "name of the image, `NAME[:TAG]` (repeatable)")
-	flags.StringVar(&o.compression, "compression", "", compressionUsage)
 	flags.BoolVar(&o.push, "push", false, "push to the registry that each tag names")
 	flags.StringVar(&o.load, "load", "", "load into a container `ENGINE`: docker, podman or nerdctl (default the first that is there)")
 	flags.Lookup("load").NoOptDefVal = "auto"
@@ -139,35 +131,12 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := layer.ParseCompression(o.compression); err != nil {
-		return err
-	}
-	env, err := o.sources.environment(s)
-	if err != nil {
-		return err
-	}
-	p, selection, err := o.selection.project(cmd, dir, env)
-	if err != nil {
-		return err
-	}
-	session, err := s.open(env, p)
+	session, options, err := o.open(cmd, s, dir)
 	if err != nil {
 		return err
 	}
 	defer session.close()
-
-	options := pack.Options{
-		Project:    p,
-		Selection:  selection,
-		Tags:       o.tags,
-		Deliveries: deliveries,
-	}
-	if err := o.image.merge(&options, session.env, p.Config); err != nil {
-		return err
-	}
-	if options.Compression, err = layer.ParseCompression(first(o.compression, p.Config.Compression)); err != nil {
-		return err
-	}
+	options.Tags, options.Deliveries = o.tags, deliveries
 	result, err := pack.Pack(cmd.Context(), session.sources, options)
 	session.done()
 	if err != nil {

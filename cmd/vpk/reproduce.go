@@ -18,16 +18,12 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/internal/pack"
-	"vpk/layer"
 )
 
 type reproduceOptions struct {
-	selection selectionFlags
-	sources   sourceFlags
-	image     imageFlags
-	against   string
+	buildFlags
 
-	compression string
+	against string
 }
 
 func newReproduce(s *streams) *cobra.Command {
@@ -47,10 +43,7 @@ stdout is the digest, or else all that differs, as vpk diff shows it. Exit code 
 		Args:    arguments(0, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, s.project(args)) },
 	}
-	o.selection.add(cmd)
-	o.sources.add(cmd)
-	o.image.add(cmd)
-	cmd.Flags().StringVar(&o.compression, "compression", "", compressionUsage)
+	o.add(cmd)
 	cmd.Flags().StringVar(&o.against, "against", "", "`IMAGE` to reach: REF, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE")
 	cmd.Flags().BoolVar(&s.json, "json", false, "print a report as JSON")
 	return cmd
@@ -61,26 +54,11 @@ func (o *reproduceOptions) run(cmd *cobra.Command, s *streams, dir string) error
 	if err != nil {
 		return err
 	}
-	env, err := o.sources.environment(s)
-	if err != nil {
-		return err
-	}
-	p, selection, err := o.selection.project(cmd, dir, env)
-	if err != nil {
-		return err
-	}
-	session, err := s.open(env, p)
+	session, options, err := o.open(cmd, s, dir)
 	if err != nil {
 		return err
 	}
 	defer session.close()
-	options := pack.Options{Project: p, Selection: selection}
-	if err := o.image.merge(&options, session.env, p.Config); err != nil {
-		return err
-	}
-	if options.Compression, err = layer.ParseCompression(first(o.compression, p.Config.Compression)); err != nil {
-		return err
-	}
 	if isChild {
 		built, err := pack.Rebuild(cmd.Context(), session.sources, options, task.Conditions, task.Dir)
 		if err != nil {

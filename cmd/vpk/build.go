@@ -1,0 +1,52 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"vpk/internal/pack"
+	"vpk/layer"
+)
+
+// buildFlags are the words of commands that build a project's image.
+type buildFlags struct {
+	selection   selectionFlags
+	sources     sourceFlags
+	image       imageFlags
+	compression string
+}
+
+func (f *buildFlags) add(cmd *cobra.Command) {
+	f.selection.add(cmd)
+	f.sources.add(cmd)
+	f.image.add(cmd)
+	cmd.Flags().StringVar(&f.compression, "compression", "", "`COMPRESSION` of the layers: gzip, zstd[:LEVEL] or none (default gzip)")
+}
+
+// open reads the project in a directory and says how to build it. The session must be closed.
+func (f *buildFlags) open(cmd *cobra.Command, s *streams, dir string) (*session, pack.Options, error) {
+	var o pack.Options
+	if _, err := layer.ParseCompression(f.compression); err != nil {
+		return nil, o, err
+	}
+	env, err := f.sources.environment(s)
+	if err != nil {
+		return nil, o, err
+	}
+	if o.Project, o.Selection, err = f.selection.project(cmd, dir, env); err != nil {
+		return nil, o, err
+	}
+	session, err := s.open(env, o.Project)
+	if err != nil {
+		return nil, o, err
+	}
+	file := o.Project.Config
+	err = f.image.merge(&o, session.env, file)
+	if err == nil {
+		o.Compression, err = layer.ParseCompression(first(f.compression, file.Compression))
+	}
+	if err != nil {
+		session.close()
+		return nil, o, err
+	}
+	return session, o, nil
+}
