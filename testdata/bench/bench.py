@@ -19,6 +19,7 @@ import urllib.request
 import inputs
 import peers
 import servers
+import start
 
 SITUATIONS = ["first build", "new image, wheels and bytecode known", "nothing changed", "app.py changed", "one dependency changed",
               "cold base"]
@@ -78,6 +79,10 @@ def main():
                         print(f"{what.name} {number + 1}/{args.rounds}: {contestant.name}: {situation}: {cost.seconds:.2f} s", flush=True)
                     images[contestant.name] = image_size(place.repository, base)
             text.append(table(what, [c.name for c in contestants], costs, images))
+            if what.name == "example":
+                place = work / "run" / "start"
+                place.mkdir()
+                text.append(start.measure(build / "vpk", what.directory, f"oci:{os.environ['VPK_TEST_BASE12']}", place, 7))
     report = "\n".join(text)
     print("\n" + report)
     if args.write:
