@@ -15,7 +15,8 @@ import (
 
 // Several platforms. Each gets an image of its own: its base, the wheels for it, its layers. What does not depend on the
 // architecture is made once, since it is kept under keys that do not name it: pure wheels, and their bytecode where the bases
-// have one build of the interpreter. Nothing that is made for another processor is started.
+// have one build of the interpreter. What is made for another processor is started only where the base is there for no other, by an
+// emulator if this machine has one.
 
 // buildAll builds the image of the one platform, or those of several one after another, in the order given. What was built
 // before an error is returned with it, to be closed.

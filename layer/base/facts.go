@@ -34,6 +34,9 @@ type Facts struct {
 // machines are the architectures by the machine in a program's header.
 var machines = map[elf.Machine]tag.Arch{elf.EM_X86_64: tag.X8664, elf.EM_AARCH64: tag.AArch64}
 
+// Arch is the architecture whose programs and libraries an ELF machine runs, "" for one that no base is of.
+func Arch(m elf.Machine) tag.Arch { return machines[m] }
+
 // findFacts derives the facts from the file index and the config: nothing else is read. Its error is of kind fault.Base.
 func findFacts(files *Files, config *v1.ConfigFile) (Facts, error) {
 	interpreter, err := findInterpreter(files, config)
