@@ -3,6 +3,7 @@ package transport
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,38 +15,89 @@ import (
 	"vpk/internal/fault"
 )
 
-// readRoots is nil, the system's roots, where there is nothing to add to them. All bad files are reported at once.
-func readRoots(files, dirs []string) (*x509.CertPool, error) {
-	if len(files) == 0 && len(dirs) == 0 {
-		return nil, nil
+// authorities are the PEM files and directories of Options. To parse a machine's certificates takes longer than all else that vpk does when
+// nothing changed, so that is not done before something is asked over TLS.
+type authorities struct {
+	files [][]byte // PEM
+	dirs  []string
+}
+
+// readAuthorities reads files, of which each must hold a certificate. All bad files are reported at once.
+func readAuthorities(files, dirs []string) (authorities, error) {
+	a := authorities{dirs: dirs}
+	var errs []error
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("read certificate authorities: %w", err))
+		case !hasCertificate(text):
+			errs = append(errs, fmt.Errorf("read certificate authorities: %q holds no PEM certificate", name))
+		default:
+			a.files = append(a.files, text)
+		}
+	}
+	return a, fault.Wrap(fault.Usage, "name PEM files with one or more certificates (SSL_CERT_FILE)", errors.Join(errs...))
+}
+
+// hasCertificate reports whether x509.CertPool.AppendCertsFromPEM would find something.
+func hasCertificate(text []byte) bool {
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return false
+		}
+		if block.Type != "CERTIFICATE" || len(block.Headers) > 0 {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
+			return true
+		}
+	}
+}
+
+// pool is nil, the system's roots, where there is nothing to add to them.
+func (a authorities) pool() *x509.CertPool {
+	if len(a.files) == 0 && len(a.dirs) == 0 {
+		return nil
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil { // a machine without any
 		pool = x509.NewCertPool()
 	}
-	var errs []error
-	for _, name := range files {
-		pem, err := os.ReadFile(name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("read certificate authorities: %w", err))
-			continue
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			errs = append(errs, fmt.Errorf("read certificate authorities: %q holds no PEM certificate", name))
-		}
+	for _, text := range a.files {
+		pool.AppendCertsFromPEM(text)
 	}
-	for _, dir := range dirs {
+	for _, dir := range a.dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue // as with OpenSSL, a place for certificates, whether there are some or not
 		}
 		for _, entry := range entries {
-			if pem, err := os.ReadFile(filepath.Join(dir, entry.Name())); err == nil {
-				pool.AppendCertsFromPEM(pem)
+			if text, err := os.ReadFile(filepath.Join(dir, entry.Name())); err == nil {
+				pool.AppendCertsFromPEM(text)
 			}
 		}
 	}
-	return pool, fault.Wrap(fault.Usage, "name PEM files with one or more certificates (SSL_CERT_FILE)", errors.Join(errs...))
+	return pool
+}
+
+// byTLS asks plain for what needs no certificates, and secure, which is made when it is first needed, for all else: https, and what
+// goes to a proxy over TLS.
+type byTLS struct {
+	proxy  func(*http.Request) (*url.URL, error)
+	plain  *http.Transport
+	secure func() *http.Transport
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t byTLS) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "http" {
+		if proxy, err := t.proxy(req); err == nil && (proxy == nil || proxy.Scheme != "https") {
+			return t.plain.RoundTrip(req)
+		}
+	}
+	return t.secure().RoundTrip(req)
 }
 
 // readClientCert reads a certificate and its key, both in one PEM file.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -180,5 +181,44 @@ func TestClientCertificate(t *testing.T) {
 	_, err = New(Options{ClientCert: ca.file})
 	if fault.KindOf(err) != fault.Usage || !strings.Contains(strings.Join(fault.Hints(err), ""), "SSL_CLIENT_CERT") {
 		t.Errorf("a file without a key: %v", err)
+	}
+}
+
+func TestCertificatesWaitForTLS(t *testing.T) {
+	ca := newAuthority(t)
+	proxied, err := Proxies{HTTP: "https://proxy.example"}.choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, err := Proxies{}.choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer open.Close()
+	for _, tt := range []struct {
+		name, url string
+		proxy     func(*http.Request) (*url.URL, error)
+		want      bool
+	}{
+		{"http", open.URL, direct, false},
+		{"http, but not to a loopback address through a proxy", open.URL, proxied, false},
+		{"https", ca.serve(t, nil).URL, direct, true},
+		{"http, through a proxy over TLS", "http://files.example", proxied, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asked := false
+			tripper := byTLS{proxy: tt.proxy, plain: &http.Transport{}, secure: func() *http.Transport {
+				asked = true
+				return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed }}
+			}}
+			resp, err := (&http.Client{Transport: tripper}).Get(tt.url)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			if asked != tt.want || (err == nil) == tt.want {
+				t.Errorf("certificates asked for: %t, %v", asked, err)
+			}
+		})
 	}
 }

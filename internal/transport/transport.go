@@ -14,7 +14,7 @@
 // Errors never show a URL's user, password, query or fragment (Redact).
 //
 // Certificates. CertFiles and CertDirs are trusted beside the system's authorities (uv: in their place, and by default it
-// trusts a list of its own). A client certificate and InsecureHosts are for bodies only: registries have neither.
+// trusts a list of its own); they are parsed when something is first asked over TLS. A client certificate and InsecureHosts are for bodies only: registries have neither.
 //
 // Redirects. Credentials of a URL go along to the same scheme, host and port and nowhere else; those that a Redirect names
 // itself are used there. A Referer is never sent: it would tell the query of one host to another.
@@ -31,6 +31,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -68,47 +69,87 @@ type Options struct {
 
 // Client is safe for concurrent use. Close it when done.
 type Client struct {
-	opts     Options
-	bodies   *http.Transport
-	insecure *http.Transport // for bodies of hosts whose certificates are not looked at
-	metadata *http.Transport
-	single   http.RoundTripper
-	files    *http.Client // over bodies and insecure
-	slots    *semaphore.Weighted
+	opts   Options
+	single http.RoundTripper
+	files  *http.Client
+	slots  *semaphore.Weighted
+	made   transports
+}
+
+// transports are those of a client that hold connections. They are made as they are needed.
+type transports struct {
+	mu   sync.Mutex
+	list []*http.Transport
+}
+
+func (t *transports) add(made *http.Transport) *http.Transport {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list = append(t.list, made)
+	return made
+}
+
+func (t *transports) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, made := range t.list {
+		made.CloseIdleConnections()
+	}
 }
 
 // New makes a client. It fails, with the kind fault.Usage, when a certificate cannot be used or a proxy is no URL.
 func New(opts Options) (*Client, error) {
 	opts = withDefaults(opts)
-	roots, rootsErr := readRoots(opts.CertFiles, opts.CertDirs)
+	trusted, trustedErr := readAuthorities(opts.CertFiles, opts.CertDirs)
 	own, ownErr := readClientCert(opts.ClientCert)
 	proxy, proxyErr := opts.Proxies.choose()
-	if err := errors.Join(rootsErr, ownErr, proxyErr); err != nil {
+	if err := errors.Join(trustedErr, ownErr, proxyErr); err != nil {
 		return nil, err
 	}
 	c := &Client{opts: opts, slots: semaphore.NewWeighted(int64(opts.MaxBodies))}
+	roots := sync.OnceValue(trusted.pool)
 
-	c.metadata = newTransport(opts, proxy, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
-	c.metadata.Protocols = protocols(true)
-	c.metadata.MaxIdleConnsPerHost = opts.MaxPerHost
-	c.single = &guard{base: c.metadata, opts: opts, headerTimeout: opts.ReadTimeout}
-
-	c.bodies = newTransport(opts, proxy, &tls.Config{RootCAs: roots, Certificates: own, MinVersion: tls.VersionTLS12})
-	c.insecure = newTransport(opts, proxy, &tls.Config{InsecureSkipVerify: true, Certificates: own, MinVersion: tls.VersionTLS12})
-	for _, t := range []*http.Transport{c.bodies, c.insecure} {
-		t.Protocols = protocols(false)
-		t.DisableCompression = true
-		t.MaxConnsPerHost = opts.MaxPerHost
-		t.MaxIdleConnsPerHost = opts.MaxPerHost
-		// The transport's own limit does not count the wait for one of the connections; the guard's would.
-		t.ResponseHeaderTimeout = opts.ReadTimeout
-	}
-	var tripper http.RoundTripper = &guard{base: byHost{c.bodies, c.insecure, opts.InsecureHosts}, opts: opts}
+	c.single = &guard{base: c.byTLS(proxy, c.metadata, func() *tls.Config {
+		return &tls.Config{RootCAs: roots(), MinVersion: tls.VersionTLS12}
+	}), opts: opts, headerTimeout: opts.ReadTimeout}
+	secure := c.byTLS(proxy, c.bodies, func() *tls.Config {
+		return &tls.Config{RootCAs: roots(), Certificates: own, MinVersion: tls.VersionTLS12}
+	})
+	insecure := c.byTLS(proxy, c.bodies, func() *tls.Config { // for hosts whose certificates are not looked at
+		return &tls.Config{InsecureSkipVerify: true, Certificates: own, MinVersion: tls.VersionTLS12}
+	})
+	var tripper http.RoundTripper = &guard{base: byHost{secure, insecure, opts.InsecureHosts}, opts: opts}
 	if opts.Around != nil {
 		tripper = opts.Around(tripper)
 	}
 	c.files = &http.Client{Transport: tripper, CheckRedirect: redirect}
 	return c, nil
+}
+
+// byTLS makes transports of one sort.
+func (c *Client) byTLS(proxy func(*http.Request) (*url.URL, error), sort func(*http.Transport), config func() *tls.Config) byTLS {
+	build := func(config *tls.Config) *http.Transport {
+		t := newTransport(c.opts, proxy, config)
+		sort(t)
+		return c.made.add(t)
+	}
+	return byTLS{proxy: proxy, plain: build(nil), secure: sync.OnceValue(func() *http.Transport { return build(config()) })}
+}
+
+// metadata makes a transport one for many small answers.
+func (c *Client) metadata(t *http.Transport) {
+	t.Protocols = protocols(true)
+	t.MaxIdleConnsPerHost = c.opts.MaxPerHost
+}
+
+// bodies makes a transport one for files.
+func (c *Client) bodies(t *http.Transport) {
+	t.Protocols = protocols(false)
+	t.DisableCompression = true
+	t.MaxConnsPerHost = c.opts.MaxPerHost
+	t.MaxIdleConnsPerHost = c.opts.MaxPerHost
+	// The transport's own limit does not count the wait for one of the connections; the guard's would.
+	t.ResponseHeaderTimeout = c.opts.ReadTimeout
 }
 
 // RoundTripper makes one try of a request over HTTP/2 or 1.1. The read timeout holds for bodies, and for the headers of
@@ -119,11 +160,7 @@ func (c *Client) RoundTripper() http.RoundTripper { return c.single }
 func (c *Client) Offline() bool { return c.opts.Offline }
 
 // Close closes idle connections.
-func (c *Client) Close() {
-	c.bodies.CloseIdleConnections()
-	c.insecure.CloseIdleConnections()
-	c.metadata.CloseIdleConnections()
-}
+func (c *Client) Close() { c.made.close() }
 
 // retrying is the client that tries until headers arrive, adding each try to tries.
 func (c *Client) retrying(tries *int) *retryablehttp.Client {
