@@ -1,16 +1,19 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"vpk/internal/fault"
 )
@@ -88,16 +91,52 @@ type byTLS struct {
 	proxy  func(*http.Request) (*url.URL, error)
 	plain  *http.Transport
 	secure func() *http.Transport
+	made   *atomic.Bool // secure was needed before
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t byTLS) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme == "http" {
-		if proxy, err := t.proxy(req); err == nil && (proxy == nil || proxy.Scheme != "https") {
-			return t.plain.RoundTrip(req)
+	proxy, err := t.proxy(req)
+	direct := err == nil && proxy == nil
+	if req.URL.Scheme == "http" && (direct || err == nil && proxy.Scheme != "https") {
+		return t.plain.RoundTrip(req)
+	}
+	// Registries near by are asked over https first, and most have none.
+	if direct && isNear(req.URL.Hostname()) && !t.made.Load() {
+		if err := t.greet(req); err != nil {
+			if req.Body != nil {
+				_ = req.Body.Close()
+			}
+			return nil, err
 		}
 	}
+	t.made.Store(true)
 	return t.secure().RoundTrip(req)
+}
+
+// greet finds out whether a server speaks TLS. It says nothing to it, and looks at no certificate.
+func (t byTLS) greet(req *http.Request) error {
+	conn, err := t.plain.DialContext(req.Context(), "tcp", net.JoinHostPort(req.URL.Hostname(), portOf(req.URL)))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithTimeout(req.Context(), t.plain.TLSHandshakeTimeout)
+	defer cancel()
+	var other tls.RecordHeaderError
+	if err := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx); errors.As(err, &other) {
+		return err
+	}
+	return nil // what else may be wrong, the request itself will tell
+}
+
+// isNear reports whether a host is one for which go-containerregistry tries http too: this machine, or one of a private network.
+func isNear(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && (ip.IsLoopback() || ip.IsPrivate())
 }
 
 // readClientCert reads a certificate and its key, both in one PEM file.

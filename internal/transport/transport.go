@@ -32,6 +32,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -133,7 +134,7 @@ func (c *Client) byTLS(proxy func(*http.Request) (*url.URL, error), sort func(*h
 		sort(t)
 		return c.made.add(t)
 	}
-	return byTLS{proxy: proxy, plain: build(nil), secure: sync.OnceValue(func() *http.Transport { return build(config()) })}
+	return byTLS{proxy: proxy, plain: build(nil), made: new(atomic.Bool), secure: sync.OnceValue(func() *http.Transport { return build(config()) })}
 }
 
 // metadata makes a transport one for many small answers.
