@@ -177,8 +177,11 @@ func (p *pool) close() error {
 	return errors.Join(errs...)
 }
 
-// learn notes who the interpreter is, and refuses one that is another than before.
+// learn notes who the interpreter is, and refuses one that is another than before. One that was accepted once is not judged again.
 func (p *pool) learn(i Interpreter) error {
+	if known, err := p.remembered(); err != nil || known != nil && known.ID() == i.ID() {
+		return err
+	}
 	if p.accept != nil {
 		if err := p.accept(i); err != nil {
 			return err
@@ -203,24 +206,31 @@ func (p *pool) learn(i Interpreter) error {
 	return p.cache.PutRecord(interpreterKind, cas.Key("interpreter", p.root), data)
 }
 
-func (p *pool) identify(ctx context.Context) (Interpreter, error) {
+// remembered is the interpreter that compiled, or was accepted, before; nil where none is known.
+func (p *pool) remembered() (*Interpreter, error) {
 	p.mu.Lock()
-	if p.known == nil {
-		var i Interpreter
-		data, err := p.cache.Record(interpreterKind, cas.Key("interpreter", p.root))
-		switch {
-		case err == nil:
-			if err := json.Unmarshal(data, &i); err == nil {
-				p.known = &i
-			}
-		case !errors.Is(err, fs.ErrNotExist):
-			p.mu.Unlock()
-			return Interpreter{}, err
-		}
+	defer p.mu.Unlock()
+	if p.known != nil {
+		return p.known, nil
 	}
-	known := p.known
-	p.mu.Unlock()
-	if known != nil {
+	data, err := p.cache.Record(interpreterKind, cas.Key("interpreter", p.root))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var i Interpreter
+	if json.Unmarshal(data, &i) == nil {
+		p.known = &i
+	}
+	return p.known, nil
+}
+
+func (p *pool) identify(ctx context.Context) (Interpreter, error) {
+	if known, err := p.remembered(); err != nil {
+		return Interpreter{}, err
+	} else if known != nil {
 		return *known, nil
 	}
 	w, err := p.acquire(ctx)

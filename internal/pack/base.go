@@ -75,6 +75,7 @@ func (s *Sources) baseOptions(arch string) base.Options {
 		Transport: s.client.RoundTripper(),
 		Keychain:  authn.DefaultKeychain,
 		Offline:   s.offline,
+		Boot:      bootID(),
 		Progress:  s.reporter,
 	}
 }

@@ -72,7 +72,11 @@ func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytec
 	}
 	unpack := sync.OnceValues(func() (string, error) { return b.Root(ctx) })
 	open := sync.OnceValues(func() (place, error) {
-		root, err := runner.Root(ctx)
+		find := unpack
+		if runner != b {
+			find = func() (string, error) { return runner.Root(ctx) }
+		}
+		root, err := find()
 		if err != nil {
 			return place{}, err
 		}

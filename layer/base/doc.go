@@ -51,7 +51,8 @@
 // Never made: devices, FIFOs and sockets; setuid and setgid bits; owners; extended attributes; write permission for group and
 // others, since the cache belongs to its user. Directories get u+rwx and files u+r. The files that the interpreter loads (itself, its loader,
 // libraries, standard library, nothing more and nothing less in that) are compared with the index before each use, and a
-// root that fails is made again.
+// root that fails is made again. To compare is to read them, unless that was done in the same boot of the machine and all that stat
+// says of them is as it was then (base-root-look).
 //
 // # Limits
 //

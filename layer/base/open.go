@@ -32,6 +32,9 @@ type Options struct {
 	Offline bool
 	// Jobs bounds the layers that are read at one time; 0 is 8.
 	Jobs int
+	// Boot names the boot of this machine. Files of unpacked roots that were compared in the same boot, and look as they did, are not
+	// read again; empty: they are at each use.
+	Boot string
 	// Progress hears of downloads; nil is nobody.
 	Progress progress.Reporter
 }

@@ -21,8 +21,8 @@ import (
 var kindRepair = cas.Kind{Name: "base-root-repair", Version: 1}
 
 // Root is a directory with the image's files, unpacked by the rules of the package comment; it is made once for each
-// digest and belongs to the cache: nobody writes into it. What the interpreter loads is compared with the index at each
-// call, and a root that is damaged is made again.
+// digest and belongs to the cache: nobody writes into it. What the interpreter loads is compared with the index, and a root that
+// is damaged is made again; files that look as they did when they were compared, in the same boot of the machine, are not read again.
 func (i *Image) Root(ctx context.Context) (string, error) {
 	dir, err := i.unpacked(ctx)
 	if err == nil {
@@ -69,9 +69,27 @@ func (i *Image) repair(ctx context.Context, damage error) (string, error) {
 	return dir, i.checkRoot(ctx, dir)
 }
 
-// checkRoot compares with the index what the interpreter loads: the content of each file, and that the standard library
-// has no other ones (bytecode that something left there would be run).
+// checkRoot compares with the index what the interpreter loads, unless it looks as it did when that was last done.
 func (i *Image) checkRoot(ctx context.Context, dir string) error {
+	if i.opts.Boot == "" {
+		return i.compareRoot(ctx, dir)
+	}
+	l, err := i.look(dir)
+	if err != nil || l.isRemembered(i) {
+		return err
+	}
+	if err := i.compareRoot(ctx, dir); err != nil {
+		return err
+	}
+	if err := l.remember(i); err != nil {
+		i.opts.Progress.Detail("the unpacked base %s will be compared again: %v", i.Digest, err)
+	}
+	return nil
+}
+
+// compareRoot compares the content of each file that the interpreter loads, and sees that the standard library has no other ones
+// (bytecode that something left there would be run).
+func (i *Image) compareRoot(ctx context.Context, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
