@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"vpk/internal/fault"
 	"vpk/internal/progress"
@@ -90,10 +89,7 @@ func takeApart(img v1.Image) (pieces, error) {
 	p.manifest.Platform = file.Platform()
 
 	for i, l := range layers {
-		if from, ok := l.(*remote.MountableLayer); ok {
-			l = from.Layer
-		}
-		p.add(blob{desc: m.Layers[i], layer: l})
+		p.add(blob{desc: m.Layers[i], layer: unmounted(l)})
 	}
 	p.add(blob{desc: m.Config, data: config})
 	p.add(blob{desc: p.manifest, data: raw})

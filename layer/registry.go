@@ -1,15 +1,12 @@
 package layer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
-	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -40,84 +37,17 @@ type Registry struct {
 
 // Deliver implements Destination.
 func (r Registry) Deliver(ctx context.Context, a Artifact, report progress.Reporter) (Delivered, error) {
-	if len(a.Names) == 0 {
-		return Delivered{}, fault.New(fault.Usage, "name the image with -t REGISTRY/NAME:TAG", "push: the image has no name")
-	}
-	p, err := a.pieces()
+	p, err := r.Begin(ctx, a.Names)
 	if err != nil {
-		return Delivered{}, fmt.Errorf("push image: %w", err)
+		return Delivered{}, err
 	}
-	for _, d := range p.layers {
-		if !d.MediaType.IsDistributable() {
-			report.Note("layer %s of the base image may not be distributed and is not pushed", d.Digest)
-		}
-	}
-	options := []remote.Option{remote.WithJobs(cmp.Or(r.Jobs, defaultJobs))}
-	if r.Keychain != nil {
-		options = append(options, remote.WithAuthFromKeychain(r.Keychain))
-	}
-	if r.Transport != nil {
-		options = append(options, remote.WithTransport(r.Transport))
-	}
-	pusher, err := remote.NewPusher(options...)
-	if err != nil {
-		return Delivered{}, fmt.Errorf("push image: %w", err)
-	}
-	res := Delivered{Target: a.Names[0].Context().Digest(p.manifest.Digest.String()).Name(), Digest: p.manifest.Digest}
-	for _, tag := range a.Names {
-		if err := push(ctx, pusher, tag, a, p, report, &res); err != nil {
-			return Delivered{}, pushFault(ctx, tag, err)
-		}
-	}
-	return res, nil
+	defer p.Close()
+	return p.Deliver(ctx, a, report)
 }
 
-// push pushes to one name and adds up what was sent.
-func push(ctx context.Context, pusher *remote.Pusher, tag name.Tag, a Artifact, p pieces, report progress.Reporter, res *Delivered) error {
-	task := report.Task("push "+tag.String(), p.size)
-	defer task.Done()
-	uploads := map[v1.Hash]*upload{}
-	for _, b := range p.blobs {
-		uploads[b.desc.Digest] = &upload{Layer: b.layer, size: b.desc.Size, open: func() (io.ReadCloser, error) { return b.open(ctx) }, task: task}
-	}
-	var what remote.Taggable
-	var err error
-	if a.Index == nil {
-		what, err = watch(a.Image, uploads, tag)
-	} else {
-		watched := watchedIndex{Index: a.Index, images: map[v1.Hash]v1.Image{}}
-		for _, img := range a.Index.images {
-			digest, err := img.Digest()
-			if err != nil {
-				return err
-			}
-			if watched.images[digest], err = watch(img, uploads, tag); err != nil {
-				return err
-			}
-		}
-		what = watched
-	}
-	if err != nil {
-		return err
-	}
-	if err := pusher.Push(ctx, tag, what); err != nil {
-		return err
-	}
-	for _, b := range p.blobs {
-		switch u := uploads[b.desc.Digest]; {
-		case b.desc.MediaType.IsImage() || b.desc.MediaType.IsIndex(): // no blob to a registry
-		case u.opened.Load():
-			res.Sent.add(b.desc.Size)
-		default:
-			res.Skipped.add(b.desc.Size)
-			task.Add(b.desc.Size)
-		}
-	}
-	return nil
-}
-
-// watch gives an image whose blobs are uploads, and the base's layers mounted where they are in the same registry.
-func watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag) (v1.Image, error) {
+// watch gives an image whose blobs are uploads, but for those that are known to be there, and the base's layers mounted where they are in
+// the same registry.
+func watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, known map[v1.Hash]bool) (v1.Image, error) {
 	m, err := img.Manifest()
 	if err != nil {
 		return nil, err
@@ -133,15 +63,28 @@ func watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag) (v1.Image, e
 		return nil, err
 	}
 	for i, l := range layers {
-		u := uploads[m.Layers[i].Digest]
-		// Between registries there is nothing to mount.
-		if from, ok := l.(*remote.MountableLayer); ok && from.Reference.Context().Registry == tag.Registry {
-			watched.layers = append(watched.layers, &remote.MountableLayer{Layer: u, Reference: from.Reference})
-			continue
+		if digest := m.Layers[i].Digest; !known[digest] {
+			watched.layers = append(watched.layers, mountable(uploads[digest], l, tag))
 		}
-		watched.layers = append(watched.layers, u)
 	}
 	return watched, nil
+}
+
+// mountable gives the upload of a layer as one that is mounted, where it is one of another repository of the same registry. Between
+// registries there is nothing to mount.
+func mountable(u *upload, l v1.Layer, tag name.Tag) v1.Layer {
+	if from, ok := l.(*remote.MountableLayer); ok && from.Reference.Context().Registry == tag.Registry {
+		return &remote.MountableLayer{Layer: u, Reference: from.Reference}
+	}
+	return u
+}
+
+// unmounted is a layer without the word of where else it is.
+func unmounted(l v1.Layer) v1.Layer {
+	if from, ok := l.(*remote.MountableLayer); ok {
+		return from.Layer
+	}
+	return l
 }
 
 // watchedIndex is an index of watched images.
@@ -159,41 +102,9 @@ type watchedImage struct {
 	config *upload
 }
 
+// Layers are those that are asked for; what has them is the manifest.
 func (w watchedImage) Layers() ([]v1.Layer, error)    { return slices.Clone(w.layers), nil }
 func (w watchedImage) ConfigLayer() (v1.Layer, error) { return w.config, nil }
-
-// upload is a blob that notes whether, and how far, it is read.
-type upload struct {
-	v1.Layer
-	size   int64
-	open   func() (io.ReadCloser, error)
-	task   progress.Task
-	opened atomic.Bool
-	read   atomic.Int64 // in the present attempt
-}
-
-// Compressed implements v1.Layer. Each call is a new attempt.
-func (u *upload) Compressed() (io.ReadCloser, error) {
-	u.task.Add(-u.read.Swap(0))
-	rc, err := u.open()
-	if err != nil {
-		return nil, err
-	}
-	u.opened.Store(true)
-	return &uploadReader{rc, u}, nil
-}
-
-type uploadReader struct {
-	io.ReadCloser
-	upload *upload
-}
-
-func (r *uploadReader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	r.upload.read.Add(int64(n))
-	r.upload.task.Add(int64(n))
-	return n, err
-}
 
 // pushFault says what a push failed of. Upload URLs may carry tokens in their query, which no message shows.
 func pushFault(ctx context.Context, tag name.Tag, err error) error {

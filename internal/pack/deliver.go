@@ -24,8 +24,8 @@ type target struct {
 	local bool // it takes what this machine runs
 }
 
-// targets are the destinations of a run, and the image's names.
-func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
+// targets are the destinations of a run, and the image's names. What is pushed is asked for already.
+func (o Options) targets(ctx context.Context, s *Sources) ([]target, []name.Tag, error) {
 	if err := o.Deliveries.check(); err != nil {
 		return nil, nil, err
 	}
@@ -55,9 +55,23 @@ func (o Options) targets(s *Sources) ([]target, []name.Tag, error) {
 		list = append(list, target{verb: "loaded", Destination: daemon, local: true})
 	}
 	if o.Deliveries.Push {
-		list = append(list, target{verb: "pushed", Destination: layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain}})
+		push, err := layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain}.Begin(ctx, names)
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, target{verb: "pushed", Destination: push})
 	}
 	return list, names, nil
+}
+
+// begun is the push among targets, nil where there is none.
+func begun(targets []target) *layer.Push {
+	for _, t := range targets {
+		if push, ok := t.Destination.(*layer.Push); ok {
+			return push
+		}
+	}
+	return nil
 }
 
 // wantFiles says whether something gets the image's files one by one, and not in layers.

@@ -46,7 +46,9 @@ func (i *image) environmentLayers(ctx context.Context, builder *layer.Builder, o
 	for n, spec := range specs {
 		g.Go(func() error {
 			var err error
-			layers[n], err = builder.Build(ctx, spec)
+			if layers[n], err = builder.Build(ctx, spec); err == nil {
+				o.offerOwn(layers[n])
+			}
 			return err
 		})
 	}
@@ -79,6 +81,9 @@ func (i *image) appLayer(ctx context.Context, s *Sources, o Options, app []tree.
 		own.MTime = o.Created
 	}
 	l, err := layer.Build(ctx, s.cache, own)
+	if err == nil {
+		o.offerOwn(l)
+	}
 	return []*layer.Layer{l}, err
 }
 

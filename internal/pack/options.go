@@ -3,6 +3,8 @@ package pack
 import (
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"vpk/layer"
 	"vpk/lockfile"
 )
@@ -31,6 +33,28 @@ type Options struct {
 
 	Tags       []string
 	Deliveries Deliveries
+
+	// offer takes layers of the image as they become known, before it is delivered; nil: nobody wants them.
+	offer func(...v1.Layer)
+}
+
+// offerBase offers the layers of a base.
+func (o Options) offerBase(base v1.Image) error {
+	if o.offer == nil {
+		return nil
+	}
+	layers, err := base.Layers()
+	if err == nil {
+		o.offer(layers...)
+	}
+	return err
+}
+
+// offerOwn offers a layer of ours.
+func (o Options) offerOwn(l *layer.Layer) {
+	if o.offer != nil {
+		o.offer(l)
+	}
 }
 
 // Deliveries says where an image goes.

@@ -17,13 +17,20 @@ import (
 
 // Pack makes an image of a project, or one for each of several platforms, and delivers it.
 func Pack(ctx context.Context, s *Sources, o Options) (_ *Result, err error) {
-	targets, names, err := o.targets(s)
+	clock := newClock()
+	targets, names, err := o.targets(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	clock := newClock()
+	push := begun(targets)
+	if push != nil {
+		o.offer = func(layers ...v1.Layer) { push.Offer(ctx, layers...) }
+	}
 	images, err := buildAll(ctx, s, o, clock)
 	defer func() {
+		if push != nil {
+			push.Close() // it reads what images hold open
+		}
 		for _, img := range images {
 			err = errors.Join(err, img.close())
 		}
@@ -79,6 +86,9 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 		}
 	}()
 	if img.base, err = openBase(ctx, s, o); err != nil {
+		return nil, err
+	}
+	if err := o.offerBase(img.base.V1(ctx)); err != nil {
 		return nil, err
 	}
 	clock.step("base")
