@@ -47,7 +47,7 @@ type Launcher func(ctx context.Context, args, env []string, stdin io.Reader, std
 
 // Arguments are the worker's command line after the interpreter's path, and its whole environment.
 func Arguments() (args, env []string) {
-	return []string{"-S", "-s", "-B", "-W", "ignore", "-c", workerSource}, []string{"PYTHONHASHSEED=0", "LANG=C.UTF-8"}
+	return []string{"-S", "-s", "-B", "-c", workerSource}, []string{"PYTHONHASHSEED=0", "LANG=C.UTF-8"}
 }
 
 // Interpreter is what a worker says of itself.

@@ -10,7 +10,7 @@
 #             or: "X" u64 length, then the wait status of the child that died, in decimal, a newline, and what it had answered
 import sys
 sys.path[:] = [place for place in sys.path if place.startswith("/")]  # not the working directory
-import _imp, _signal, gc, marshal, posix
+import _imp, _signal, _warnings, gc, marshal, posix
 from _frozen_importlib_external import MAGIC_NUMBER
 
 
@@ -65,6 +65,8 @@ def child(modules, seconds, level, out):
 
 def serve():
     gc.disable()
+    # As -W ignore has it, for which the interpreter would import warnings: a third of its start.
+    _warnings.filters.insert(0, ("ignore", None, Warning, None, 0))
     hello = b"".join(framed(part, 4) for part in (
         sys.implementation.cache_tag.encode(), MAGIC_NUMBER, bytes([sys.flags.hash_randomization]), sys.version.encode()))
     write(1, framed(hello, 4))
