@@ -12,6 +12,8 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"vpk/internal/sandbox"
@@ -19,7 +21,19 @@ import (
 
 func main() {
 	sandbox.Init() // does not return in a process that is to become a sandbox
+	postponeCollection()
 	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, environ: os.Environ}))
+}
+
+// postponeCollection lets the heap grow to 32 MiB before the first garbage collection, from where on the runtime's own pace holds: most
+// runs end before. GOGC, if set, stays as it is.
+func postponeCollection() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	debug.SetGCPercent(800) // of the 4 MiB that the runtime begins with
+	sentinel := new([16]byte)
+	runtime.AddCleanup(sentinel, func(percent int) { debug.SetGCPercent(percent) }, 100)
 }
 
 // run is the whole program but for the process: it returns the exit code.
