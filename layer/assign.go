@@ -120,6 +120,14 @@ func (a Assignment) Assign(units []Unit) ([]Bundle, error) {
 	return slices.Concat(own, groups, shared, divide(small, smallName, 0, divisions)), nil
 }
 
+// IsAlone reports whether a unit will have a bundle of its own, unless there are too many: that can be told before the others are known.
+func (a Assignment) IsAlone(u Unit) bool {
+	if slices.ContainsFunc(a.Groups, func(g Group) bool { return g.Match(u.Name) }) {
+		return false
+	}
+	return a.Mode == PerPackage || a.Mode != Single && u.Size >= largeFrom
+}
+
 const smallName = "dependencies"
 
 // alone gives each unit a bundle of its own, as long as there is room; then the last ones in the order of hashes share one.

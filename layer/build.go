@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -26,15 +27,19 @@ type sums struct {
 	TarSize int64   `json:"tarSize"` // of the tar in it
 }
 
-// Builder makes layers. It may be used from any goroutine; what it compresses and hashes at once is limited over all of its work.
+// Builder makes layers. It may be used from any goroutine; what it compresses and hashes at once is limited over all of its work. A layer that
+// it made is its own: asked for again, it is there, and not from the cache.
 type Builder struct {
 	cache *cas.Store
 	slots *semaphore.Weighted
+
+	mu   sync.Mutex
+	made map[string]sums // by key
 }
 
 // NewBuilder makes a builder that does as many things at once as there are processors.
 func NewBuilder(cache *cas.Store) *Builder {
-	return &Builder{cache: cache, slots: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
+	return &Builder{cache: cache, slots: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), made: map[string]sums{}}
 }
 
 // Build gives the layer of a Spec, see Builder.Build.
@@ -48,6 +53,13 @@ func Build(ctx context.Context, cache *cas.Store, spec Spec) (*Layer, error) {
 func (b *Builder) Build(ctx context.Context, spec Spec) (*Layer, error) {
 	l := &Layer{spec: spec, builder: b}
 	key := spec.key()
+	b.mu.Lock()
+	made, ok := b.made[key]
+	b.mu.Unlock()
+	if ok {
+		l.sums = made
+		return l, nil
+	}
 	known, err := b.lookup(key, &l.sums)
 	if err != nil {
 		return nil, fmt.Errorf("look up layer %q: %w", spec.Name, err)
@@ -59,6 +71,9 @@ func (b *Builder) Build(ctx context.Context, spec Spec) (*Layer, error) {
 	if l.sums, err = b.make(ctx, spec, true); err != nil {
 		return nil, err
 	}
+	b.mu.Lock()
+	b.made[key] = l.sums
+	b.mu.Unlock()
 	data, err := json.Marshal(l.sums)
 	if err == nil {
 		err = b.cache.PutRecord(recordKind, key, data)

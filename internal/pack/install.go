@@ -40,7 +40,7 @@ func (w *wheels) close() error {
 }
 
 // preparation is work on a wheel that can be done while others are still on their way.
-type preparation func(context.Context, venv.Installed) error
+type preparation func(ctx context.Context, w venv.Installed, size int64) error
 
 // installWheels fetches each wheel, plans its part, compiles its bytecode unless compile is nil and, if the wheel is new, does what
 // prepare does with it, all side by side. All wheels that are at fault are reported.
@@ -65,7 +65,7 @@ func installWheels(
 		g.Go(func() error {
 			errs[i] = w.install(ctx, s, spec, selection.Packages[i], refs[i], i, compile)
 			if a := w.archives[i]; errs[i] == nil && prepare != nil && !a.Cached {
-				errs[i] = prepare(ctx, w.installed[i])
+				errs[i] = prepare(ctx, w.installed[i], a.Size)
 			}
 			return nil
 		})

@@ -55,15 +55,28 @@ func (i *image) environmentLayers(ctx context.Context, builder *layer.Builder, o
 	return layers, g.Wait()
 }
 
-// preparation compresses what will be of a wheel in some layer.
+// preparation compresses what will be of a wheel in some layer. A wheel that will have a layer of its own gets it, and the layer is offered: it is
+// what it will be, unless another package turns out to claim one of its files.
 func (i *image) preparation(o Options, spec venv.Spec, builder *layer.Builder) (preparation, error) {
 	common, err := i.commonSpec(o)
-	return func(ctx context.Context, w venv.Installed) error {
+	layers := assignment(o.Project.Config.Layers, layer.MaxOwnLayers)
+	return func(ctx context.Context, w venv.Installed, size int64) error {
 		if w.Sourceless {
 			return nil // its files are others in the end
 		}
-		u := layer.Unit{Parts: []tree.Part{w.Part, w.Bytecode}}
-		return builder.Prepare(ctx, dependencyLayer(common, spec, layer.Bundle{Units: []layer.Unit{u}}))
+		u := layer.Unit{Name: w.Name, Title: w.String(), Size: size, Parts: []tree.Part{w.Part}}
+		if len(w.Bytecode.Entries) > 0 {
+			u.Parts = append(u.Parts, w.Bytecode)
+		}
+		own := dependencyLayer(common, spec, layer.Bundle{Name: u.Title, Units: []layer.Unit{u}})
+		if !layers.IsAlone(u) {
+			return builder.Prepare(ctx, own)
+		}
+		l, err := builder.Build(ctx, own)
+		if err == nil {
+			o.offerOwn(l)
+		}
+		return err
 	}, err
 }
 
