@@ -33,6 +33,7 @@ type compiler struct {
 	mode     pyc.Invalidation       // of wheels
 	root     func() (string, error) // the base's unpacked root; of a compiler for a base
 	reporter progress.Reporter
+	ended    func() (struct{}, error) // nil before end
 
 	mu   sync.Mutex
 	done Bytecode
@@ -241,5 +242,21 @@ func (c *compiler) recall(done Bytecode) {
 	c.done = done
 }
 
-// close ends the processes.
-func (c *compiler) close() error { return c.pyc.Close() }
+// end begins to end the processes: it takes them longer than it takes to send a layer.
+func (c *compiler) end() {
+	if c != nil {
+		c.ended = beside(func() (struct{}, error) { return struct{}{}, c.pyc.Close() })
+	}
+}
+
+// close ends the processes, and waits for that.
+func (c *compiler) close() error {
+	switch {
+	case c == nil:
+		return nil
+	case c.ended != nil:
+		_, err := c.ended()
+		return err
+	}
+	return c.pyc.Close()
+}

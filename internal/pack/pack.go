@@ -58,6 +58,7 @@ type image struct {
 	runner     *base.Image // whose interpreter compiles
 	selection  *lockfile.Selection
 	locals     []local
+	compiler   *compiler // nil without bytecode
 	wheels     *wheels   // nil where none were needed
 	tree       tree.Tree // nothing of an environment that is recalled
 	layers     []*layer.Layer
@@ -66,7 +67,7 @@ type image struct {
 	collisions []venv.Collision
 }
 
-func (i *image) close() error { return i.wheels.close() }
+func (i *image) close() error { return errors.Join(i.compiler.close(), i.wheels.close()) }
 
 // build is the story up to the delivery.
 func build(ctx context.Context, s *Sources, o Options, clock *clock) (*image, error) {
@@ -122,7 +123,7 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 			return nil, err
 		}
 		c = baseCompiler(ctx, s, spec, *bytecode, img.base, img.runner, o.Sandbox)
-		defer func() { err = errors.Join(err, c.close()) }()
+		img.compiler = c
 	}
 	env, config, err := img.environment(ctx, s, o, spec, c, own)
 	if err != nil {
@@ -134,6 +135,7 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 	if err != nil {
 		return nil, err
 	}
+	c.end()
 	app = slices.Concat(env.locals, app)
 	top, err := img.appLayer(ctx, s, o, app)
 	if err != nil {
