@@ -15,8 +15,9 @@ import (
 	"vpk/venv/tree"
 )
 
-// SliceSize is the number of modules that are compiled in one child.
-const SliceSize = 32
+// SliceSize is the number of modules that are compiled in one child. A fork costs half a millisecond, and as much again for the pages that it
+// copies: with 32, a tenth of all the time that compiling takes, with 64 half of that.
+const SliceSize = 64
 
 // FormatVersion rises when the same module may get other bytes than before.
 const FormatVersion = 4
