@@ -47,7 +47,7 @@ func archiveFile(ctx context.Context, a Artifact, file string, docker bool, repo
 	res := p.result(string(form) + ":" + file)
 	task := report.Task("write "+res.Target, p.size)
 	defer task.Done()
-	if err := writeFile(file, func(w io.Writer) error { return writeArchive(ctx, w, p, a.Names, docker, task) }); err != nil {
+	if err := WriteFile(ctx, file, func(w io.Writer) error { return writeArchive(ctx, w, p, a.Names, docker, task) }); err != nil {
 		return Delivered{}, failed(ctx, what, file, err)
 	}
 	return res, nil

@@ -11,6 +11,7 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 )
 
 // blob is one content-addressed piece of an image: bytes, or a layer.
@@ -145,6 +146,8 @@ func (b blob) copyTo(ctx context.Context, w io.Writer, task progress.Task) (err 
 			err = cerr
 		}
 	}()
+	span := trace.Start(ctx, trace.Write, b.desc.Digest.String())
+	defer span.End()
 	buf := make([]byte, min(b.desc.Size+1, copyBuffer))
 	for {
 		if ctx.Err() != nil {
@@ -155,6 +158,7 @@ func (b blob) copyTo(ctx context.Context, w io.Writer, task progress.Task) (err 
 			return err
 		}
 		task.Add(int64(n))
+		span.Bytes(int64(n))
 		if rerr == io.EOF {
 			return nil
 		}

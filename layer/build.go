@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"vpk/internal/cas"
+	"vpk/internal/trace"
 )
 
 // recordKind is what is known of layers.
@@ -139,12 +140,13 @@ func (b *Builder) segments(ctx context.Context, spec Spec) ([]*segment, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, s := range plan {
 		group.Go(func() error {
+			turn := trace.Wait(ctx)
 			if err := b.slots.Acquire(ctx, 1); err != nil {
 				return context.Cause(ctx)
 			}
 			defer b.slots.Release(1)
 			var err error
-			segments[i], err = newSegment(ctx, b.cache, codec, s)
+			segments[i], err = newSegment(ctx, turn, b.cache, codec, s)
 			return err
 		})
 	}
@@ -156,10 +158,13 @@ func (b *Builder) segments(ctx context.Context, spec Spec) ([]*segment, error) {
 
 // hash gives the sums of a layer from its segments. A segment that is not what it should be is returned with the error.
 func (b *Builder) hash(ctx context.Context, spec Spec, segments []*segment, resume bool) (sums, *segment, error) {
+	turn := trace.Wait(ctx)
 	if err := b.slots.Acquire(ctx, 1); err != nil {
 		return sums{}, nil, context.Cause(ctx)
 	}
 	defer b.slots.Release(1)
+	span := turn.Start(trace.Hash, spec.Name)
+	defer span.End()
 	h := newHashing(spec.Compression.codec())
 	states := newStates(b.cache, h.codec, segments)
 	done := 0
@@ -169,6 +174,8 @@ func (b *Builder) hash(ctx context.Context, spec Spec, segments []*segment, resu
 			return sums{}, nil, err
 		}
 	}
+	known := h.raw.n
+	defer func() { span.Bytes(h.raw.n - known) }()
 	for i, s := range segments[done:] {
 		if err := h.add(ctx, s); err != nil {
 			if errors.Is(err, errSegment) {

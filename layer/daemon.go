@@ -16,6 +16,7 @@ import (
 	"vpk/internal/fault"
 	"vpk/internal/progress"
 	"vpk/internal/spelling"
+	"vpk/internal/trace"
 )
 
 // engines are the programs that load images, in the order in which they are looked for.
@@ -107,7 +108,9 @@ func load(ctx context.Context, engine string, feed func(io.Writer) error) (strin
 	case !stopped:
 		cancel()
 	}
+	span := trace.Start(ctx, trace.Load, filepath.Base(engine))
 	err = cmd.Wait() // closes stdin after the end of the engine
+	span.End()
 	switch {
 	case fed != nil && !stopped:
 		return "", fed

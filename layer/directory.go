@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 	"vpk/venv/tree"
 )
 
@@ -19,6 +20,8 @@ type Directory struct {
 func (d Directory) Deliver(ctx context.Context, a Artifact, report progress.Reporter) (Delivered, error) {
 	task := report.Task("write dir:"+d.Dir, 0)
 	defer task.Done()
+	span := trace.Start(ctx, trace.Write, d.Dir)
+	defer span.End()
 	if err := tree.WriteDir(ctx, a.Tree, d.Dir, tree.WriteOptions{ModTime: d.ModTime}); err != nil {
 		return Delivered{}, failed(ctx, "write files to", d.Dir, err)
 	}

@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 )
 
-// writeFile makes the file at path with what fill writes: synced, and under its name only when it is complete. It replaces
+// WriteFile makes the file at path with what fill writes: synced, and under its name only when it is complete. It replaces
 // a file that is there, through links, and nothing that is not a regular file.
-func writeFile(path string, fill func(io.Writer) error) (err error) {
+func WriteFile(ctx context.Context, path string, fill func(io.Writer) error) (err error) {
 	if info, serr := os.Stat(path); serr == nil {
 		if !info.Mode().IsRegular() {
 			return errors.New("there is something that is not a file")
@@ -32,7 +33,7 @@ func writeFile(path string, fill func(io.Writer) error) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = fillFile(f, fill); err == nil {
+	if err = fillFile(ctx, f, fill); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
@@ -42,10 +43,12 @@ func writeFile(path string, fill func(io.Writer) error) (err error) {
 }
 
 // fillFile writes, syncs and closes a file.
-func fillFile(f *os.File, fill func(io.Writer) error) error {
+func fillFile(ctx context.Context, f *os.File, fill func(io.Writer) error) error {
 	err := fill(f)
 	if err == nil {
+		span := trace.Start(ctx, trace.Sync, filepath.Base(f.Name()))
 		err = f.Sync()
+		span.End()
 	}
 	return errors.Join(err, f.Close())
 }

@@ -19,6 +19,7 @@ import (
 
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 )
 
 // Layout is an OCI image layout in a directory (image specification, image-layout.md), which is made, or updated: the image
@@ -85,10 +86,10 @@ func (l Layout) deliver(ctx context.Context, a Artifact, report progress.Reporte
 	group.SetLimit(copiesAtOnce)
 	for i, b := range p.blobs {
 		group.Go(func() (err error) {
-			if there[i], err = l.has(b.desc); err != nil || there[i] {
+			if there[i], err = l.has(gctx, b.desc); err != nil || there[i] {
 				return err
 			}
-			return stage(staging, b.desc.Digest.Hex, func(w io.Writer) error { return b.copyTo(gctx, w, task) })
+			return stage(gctx, staging, b.desc.Digest.Hex, func(w io.Writer) error { return b.copyTo(gctx, w, task) })
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -108,7 +109,7 @@ func (l Layout) deliver(ctx context.Context, a Artifact, report progress.Reporte
 		return Delivered{}, context.Cause(ctx)
 	}
 	p.manifest.Annotations = map[string]string{refName: tag}
-	return res, l.commit(staging, missing, p.manifest)
+	return res, l.commit(ctx, staging, missing, p.manifest)
 }
 
 func (l Layout) tag(names []name.Tag) string {
@@ -152,7 +153,9 @@ func (l Layout) check() error {
 func (l Layout) blobPath(h v1.Hash) string { return filepath.Join(l.Dir, "blobs", h.Algorithm, h.Hex) }
 
 // has says whether the layout has a blob, whole. What is there under its name and is something else counts as not there.
-func (l Layout) has(d v1.Descriptor) (bool, error) {
+func (l Layout) has(ctx context.Context, d v1.Descriptor) (bool, error) {
+	span := trace.Start(ctx, trace.CheckBlob, d.Digest.String())
+	defer span.End()
 	f, err := os.Open(l.blobPath(d.Digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -172,18 +175,18 @@ func (l Layout) has(d v1.Descriptor) (bool, error) {
 }
 
 // stage writes a file into the staging directory.
-func stage(staging, name string, fill func(io.Writer) error) error {
+func stage(ctx context.Context, staging, name string, fill func(io.Writer) error) error {
 	f, err := os.OpenFile(filepath.Join(staging, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
-	return fillFile(f, fill)
+	return fillFile(ctx, f, fill)
 }
 
 // commit makes staged blobs and then the manifest part of the layout: what marks it as one first, so that a kill in
 // between leaves a layout; the index last. All that needs space is done before the first rename; when a rename fails, those before it are
 // taken back.
-func (l Layout) commit(staging string, blobs []v1.Descriptor, manifest v1.Descriptor) (err error) {
+func (l Layout) commit(ctx context.Context, staging string, blobs []v1.Descriptor, manifest v1.Descriptor) (err error) {
 	old, err := readSmall(filepath.Join(l.Dir, indexFile))
 	if err != nil {
 		return err
@@ -200,7 +203,7 @@ func (l Layout) commit(staging string, blobs []v1.Descriptor, manifest v1.Descri
 		if _, err := os.Lstat(to); err == nil && name == layoutFile {
 			continue
 		}
-		if err := stage(staging, name, func(w io.Writer) error { _, err := w.Write(small[name]); return err }); err != nil {
+		if err := stage(ctx, staging, name, func(w io.Writer) error { _, err := w.Write(small[name]); return err }); err != nil {
 			return err
 		}
 		if name == indexFile {

@@ -28,10 +28,11 @@ type item struct {
 }
 
 // archiveEnd is the end of every archive.
-var archiveEnd = stretch{items: []item{{Entry: tree.Entry{Kind: tree.Dir}, end: true}}}
+var archiveEnd = stretch{name: "end of archive", items: []item{{Entry: tree.Entry{Kind: tree.Dir}, end: true}}}
 
 // stretch is the row of members that one part becomes, its directories first.
 type stretch struct {
+	name  string // of the part
 	key   string // names all that the bytes of the members follow from
 	keep  bool   // compressed, in the cache
 	items []item
@@ -45,7 +46,7 @@ func (s Spec) plan() ([]stretch, error) {
 	if p.known, err = s.knownDirectories(); err != nil {
 		problem(err)
 	}
-	preamble := stretch{key: cas.Key("shared")}
+	preamble := stretch{name: "shared directories", key: cas.Key("shared")}
 	for _, dir := range s.Shared {
 		if !fs.ValidPath(dir) || dir == "." {
 			problem(fmt.Errorf("shared directory %q is not a clean relative path", dir))
@@ -106,7 +107,7 @@ func (p *planner) need(dir, part string, to *stretch) {
 
 // part plans one part: its directories and files that no part before it has written.
 func (p *planner) part(part tree.Part) stretch {
-	s := stretch{key: partKey(part), keep: len(part.Entries) > 0}
+	s := stretch{name: part.Name, key: partKey(part), keep: len(part.Entries) > 0}
 	files := make([]item, 0, len(part.Entries))
 	var dropped []string
 	for _, e := range part.Entries {

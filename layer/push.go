@@ -57,6 +57,9 @@ func (r Registry) Begin(ctx context.Context, names []name.Tag) (*Push, error) {
 	if r.Transport != nil {
 		options = append(options, remote.WithTransport(r.Transport))
 	}
+	if tracing := r.tracing(ctx); tracing != nil {
+		options = append(options, remote.WithTransport(tracing))
+	}
 	pusher, err := remote.NewPusher(options...)
 	if err != nil {
 		return nil, fmt.Errorf("push image: %w", err)
@@ -273,8 +276,9 @@ func isUnknownBlob(err error) bool {
 // upload is a blob that notes whether, and how far, it is read.
 type upload struct {
 	v1.Layer
-	size int64
-	open func() (io.ReadCloser, error)
+	digest v1.Hash
+	size   int64
+	open   func() (io.ReadCloser, error)
 
 	mu     sync.Mutex
 	task   progress.Task // hears of what is read; nil for the time being
@@ -283,7 +287,7 @@ type upload struct {
 }
 
 func newUpload(ctx context.Context, b blob) *upload {
-	return &upload{Layer: b.layer, size: b.desc.Size, open: func() (io.ReadCloser, error) { return b.open(ctx) }}
+	return &upload{Layer: b.layer, digest: b.desc.Digest, size: b.desc.Size, open: func() (io.ReadCloser, error) { return b.open(ctx) }}
 }
 
 // attach tells a task of what was read, and will be; nil: nobody.

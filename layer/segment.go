@@ -11,6 +11,7 @@ import (
 	"io/fs"
 
 	"vpk/internal/cas"
+	"vpk/internal/trace"
 	"vpk/venv/tree"
 )
 
@@ -46,22 +47,31 @@ func (memory) Close() error { return nil }
 // segmentKey is the key of a stretch's segment.
 func segmentKey(c codec, s stretch) string { return cas.Key("segment", c.key(), s.key) }
 
-// newSegment makes the segment of a stretch, or finds it in the cache.
-func newSegment(ctx context.Context, cache *cas.Store, c codec, s stretch) (*segment, error) {
+// newSegment makes the segment of a stretch, or finds it in the cache. Its turn has come.
+func newSegment(ctx context.Context, turn trace.Turn, cache *cas.Store, c codec, s stretch) (*segment, error) {
 	seg := &segment{codec: c, key: segmentKey(c, s), items: s.items}
 	seg.open = func() (encodedData, error) { return cache.OpenFile(encodingKind, seg.key) }
 	if _, plain := c.(plainCodec); plain || !s.keep {
+		span := turn.Start(trace.Compress, s.name)
+		defer span.End()
 		var data bytes.Buffer
 		pieces, err := c.encode(ctx, &data, s.items)
 		seg.pieces = pieces
+		span.Bytes(seg.rawSize())
 		seg.open = func() (encodedData, error) { return memory{bytes.NewReader(data.Bytes())}, nil }
 		return seg, err
 	}
+	span := turn.Start(trace.LookUp, s.name)
 	known, err := seg.load(cache)
+	span.End()
 	if known || err != nil {
 		return seg, err
 	}
-	return seg, seg.make(ctx, cache)
+	span = trace.Start(ctx, trace.Compress, s.name)
+	defer span.End()
+	err = seg.make(ctx, cache)
+	span.Bytes(seg.rawSize())
+	return seg, err
 }
 
 // load looks a segment up; false when the cache does not have it, or not whole.
@@ -138,6 +148,12 @@ func (s *segment) size() (raw, blob int64) {
 		raw, blob = raw+p.Raw, blob+p.Size
 	}
 	return raw, blob
+}
+
+// rawSize is the number of the segment's bytes of the tar.
+func (s *segment) rawSize() int64 {
+	raw, _ := s.size()
+	return raw
 }
 
 // blob opens the segment's bytes of the blob. They are not checked.

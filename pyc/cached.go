@@ -2,6 +2,7 @@ package pyc
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"path"
 
 	"vpk/internal/cas"
+	"vpk/internal/trace"
 	"vpk/pyc/marshal"
 	"vpk/venv/tree"
 )
@@ -49,6 +51,14 @@ type bytecode struct {
 	optimize    int
 	file        string // the file in the cache that has the code, if that is cached
 	entries     []tree.Entry
+}
+
+// size is that of the code.
+func (ix index) size() (n int64) {
+	for _, p := range ix.Pieces {
+		n += p.Length
+	}
+	return n
 }
 
 // place is where a path below the root is in the image.
@@ -131,10 +141,12 @@ func (c content) Open() (io.ReadCloser, error) {
 }
 
 // load finds code made before and reports whether there was some. What is damaged is not there.
-func (c *Compiler) load(b *bytecode, key string) (bool, error) {
+func (c *Compiler) load(ctx context.Context, b *bytecode, part, key string) (bool, error) {
 	if key == "" {
 		return false, nil
 	}
+	span := trace.Start(ctx, trace.LookUp, part)
+	defer span.End()
 	data, err := c.cache.Record(indexKind, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -162,6 +174,7 @@ func (c *Compiler) load(b *bytecode, key string) (bool, error) {
 		return false, nil
 	}
 	tree.Sort(b.entries)
+	span.Bytes(b.size())
 	return true, nil
 }
 
@@ -201,7 +214,9 @@ func (b *bytecode) read(f io.Reader) error {
 const maxName = 255
 
 // store turns answers into bytecode files. With a key the code lives in the cache, without one in memory.
-func (c *Compiler) store(b *bytecode, key string, modules []tree.Entry, answers []answer) error {
+func (c *Compiler) store(ctx context.Context, b *bytecode, part, key string, modules []tree.Entry, answers []answer) error {
+	span := trace.Start(ctx, trace.Store, part)
+	defer span.End()
 	var codes [][]byte
 	for i, a := range answers {
 		module := modules[i].Path
@@ -222,6 +237,7 @@ func (c *Compiler) store(b *bytecode, key string, modules []tree.Entry, answers 
 		if err := c.save(b, key, codes); err != nil {
 			return err
 		}
+		span.Bytes(b.size())
 	}
 	for i, p := range b.Pieces {
 		b.add(p, codes[i])

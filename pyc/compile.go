@@ -11,6 +11,7 @@ import (
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 	"vpk/pyc/marshal"
 	"vpk/venv/tree"
 )
@@ -119,7 +120,7 @@ func (c *Compiler) Compile(ctx context.Context, src Source) (Result, error) {
 		key = cacheKey(interpreter, src.Optimize, modules)
 		result.Part.Key = cas.Key("bytecode part", key, src.Root, fmt.Sprint(src.Mode))
 	}
-	made, err := c.load(b, key)
+	made, err := c.load(ctx, b, part.Name, key)
 	if err != nil {
 		return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 	}
@@ -129,7 +130,7 @@ func (c *Compiler) Compile(ctx context.Context, src Source) (Result, error) {
 		if err != nil {
 			return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 		}
-		if err = c.store(b, key, modules, answers); err != nil {
+		if err = c.store(ctx, b, part.Name, key, modules, answers); err != nil {
 			return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 		}
 	}
@@ -175,10 +176,13 @@ func (c *Compiler) compileAll(ctx context.Context, format *marshal.Format, src S
 	for start := 0; start < len(modules); start += SliceSize {
 		end := min(start+SliceSize, len(modules))
 		g.Go(func() error {
-			if err := c.pool.compile(ctx, slice{root: src.Root, modules: modules[start:end], limit: c.pool.module, optimize: src.Optimize}, answers[start:end]); err != nil {
+			if err := c.pool.compile(ctx, slice{of: src.Part.Name, root: src.Root, modules: modules[start:end], limit: c.pool.module, optimize: src.Optimize}, answers[start:end]); err != nil {
 				return err
 			}
+			span := trace.Start(ctx, trace.Canonicalise, src.Part.Name)
+			defer span.End()
 			for i := start; i < end; i++ {
+				span.Bytes(int64(len(answers[i].code)))
 				if err := answers[i].rewrite(format); err != nil {
 					return fault.New(fault.Sandbox, "leave the module out ([tool.vpk.bytecode] exclude), or all bytecode (--no-bytecode), and report it",
 						"read the bytecode of %q: %w", path.Join(src.Root, modules[i].Path), err)

@@ -80,6 +80,7 @@ func parseHello(data []byte) (Interpreter, error) {
 
 // slice is what one child compiles.
 type slice struct {
+	of       string // the name of the part
 	root     string // which the modules are below
 	modules  []tree.Entry
 	limit    time.Duration // for one module
@@ -89,6 +90,14 @@ type slice struct {
 func (s slice) part(from, to int) slice {
 	s.modules = s.modules[from:to]
 	return s
+}
+
+// size is that of the sources.
+func (s slice) size() (n int64) {
+	for _, m := range s.modules {
+		n += m.Content.Size()
+	}
+	return n
 }
 
 // place is where a module is in the image.

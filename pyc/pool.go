@@ -16,6 +16,7 @@ import (
 
 	"vpk/internal/cas"
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 	"vpk/pyc/marshal"
 	"vpk/wheel/tag"
 )
@@ -282,11 +283,15 @@ func (p *pool) compile(ctx context.Context, s slice, answers []answer) error {
 
 // attempt gives a slice to a worker, once. A death is no error.
 func (p *pool) attempt(ctx context.Context, s slice, answers []answer) (*deathError, error) {
+	turn := trace.Wait(ctx)
 	w, err := p.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
+	span := turn.Start(trace.Compile, s.of)
+	span.Bytes(s.size())
 	err = w.compile(ctx, p.limit, s, answers)
+	span.End()
 	p.release(w, err == nil)
 	var died *deathError
 	switch {
@@ -331,6 +336,8 @@ func startWorker(ctx context.Context, launch Launcher) (*worker, error) {
 		cancel()
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
+	span := trace.Start(ctx, trace.StartInterpreter, "")
+	defer span.End()
 	if err := out.SetReadDeadline(time.Now().Add(startLimit)); err == nil {
 		w.interpreter, err = readHello(out)
 		closeErr = errors.Join(closeErr, err)

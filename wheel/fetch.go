@@ -15,6 +15,7 @@ import (
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 	"vpk/internal/transport"
 )
 
@@ -127,11 +128,11 @@ func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
 		w.Cached, w.Downloaded = got.received == 0, got.received
 		return w, nil
 	}
-	index, err := s.index(ctx, scratch.File(), got.size)
+	index, err := s.index(ctx, ref.Filename.String(), scratch.File(), got.size)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.enter(ref.Hash, sum, index, scratch); err != nil {
+	if err := s.enter(ctx, ref, sum, index, scratch); err != nil {
 		return nil, err
 	}
 	path, err := s.cache.Path(wheels, sum)
@@ -144,14 +145,17 @@ func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
 }
 
 // enter puts a proved wheel into the cache. The record goes first: one without its wheel harms nobody.
-func (s *Store) enter(h Hash, sum string, index *Index, scratch *cas.Writer) error {
+func (s *Store) enter(ctx context.Context, ref Ref, sum string, index *Index, scratch *cas.Writer) error {
+	span := trace.Start(ctx, trace.Store, ref.Filename.String())
+	defer span.End()
+	span.Bytes(index.ArchiveSize)
 	if err := s.cache.PutRecord(indexes, sum, index.encode()); err != nil {
 		return err
 	}
 	if err := scratch.Commit(sum); err != nil {
 		return err
 	}
-	return s.alias(h, sum)
+	return s.alias(ref.Hash, sum)
 }
 
 // alias remembers the SHA-256 of what a lock knows by another hash.
@@ -175,7 +179,10 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 	if ref.Path != "" {
 		return s.receiveFile(ctx, ref, file, sums)
 	}
+	turn := trace.Wait(ctx)
 	body, err := s.client.Body(ctx, ref.URL)
+	span := turn.Start(trace.Download, ref.Filename.String())
+	defer span.End()
 	if err != nil {
 		return received{}, err
 	}
@@ -187,6 +194,7 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 	task := s.progress.Task(ref.Filename.String(), total)
 	defer task.Done()
 	n, err := copyContext(ctx, io.MultiWriter(file, sums), counted{io.LimitReader(body, maxArchive+1), task})
+	span.Bytes(body.Received())
 	if err != nil {
 		return received{}, err
 	}
@@ -194,12 +202,15 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 }
 
 func (s *Store) receiveFile(ctx context.Context, ref Ref, file io.Writer, sums *sums) (received, error) {
+	span := trace.Start(ctx, trace.Download, ref.Filename.String())
+	defer span.End()
 	src, err := os.Open(ref.Path)
 	if err != nil {
 		return received{}, fault.Wrap(fault.Package, "", err)
 	}
 	defer func() { _ = src.Close() }()
 	n, err := copyContext(ctx, io.MultiWriter(file, sums), io.LimitReader(src, maxArchive+1))
+	span.Bytes(n)
 	if err != nil {
 		return received{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 	"vpk/venv/tree"
 )
 
@@ -73,12 +74,15 @@ type indexing struct {
 	slots *semaphore.Weighted
 	// scratch makes a file for an ELF member; the pass removes it.
 	scratch func() (*os.File, error)
+	span    *trace.Span
 }
 
 // run reads an archive once, whole, and proves it. The error of a bad archive has the kind fault.Integrity and names
 // what is wrong, every member at once, but not the archive.
 func (x *indexing) run(ctx context.Context) (*Index, error) {
+	began := x.span.Work()
 	headers, problems, err := x.layout()
+	x.span.Rest(began)
 	if disk := (*diskError)(nil); errors.As(err, &disk) {
 		return nil, fmt.Errorf("read archive: %w", err)
 	}
@@ -92,6 +96,8 @@ func (x *indexing) run(ctx context.Context) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
+	began = x.span.Work()
+	defer func() { x.span.Rest(began) }()
 	index := &Index{ArchiveSize: x.size}
 	var dirs []string
 	for i, h := range headers {
@@ -199,7 +205,10 @@ func (x *indexing) prove(ctx context.Context, headers []header) ([]Info, []probl
 		}
 		group.Go(func() error {
 			defer x.slots.Release(1)
+			began := x.span.Work()
 			info, err := x.proveMember(groupCtx, &headers[i])
+			x.span.Rest(began)
+			x.span.Bytes(info.Size)
 			if bad := (*memberError)(nil); errors.As(err, &bad) {
 				errs[i] = bad
 				return nil

@@ -15,6 +15,7 @@ import (
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 	"vpk/internal/transport"
 	"vpk/wheel/tag"
 )
@@ -204,12 +205,14 @@ func (s *Store) cached(ctx context.Context, ref Ref) (*Wheel, error) {
 	if err != nil {
 		return nil, err
 	}
+	span := trace.Start(ctx, trace.LookUp, ref.Filename.String())
 	index, err := s.readIndex(sum)
+	span.End()
 	if err != nil {
 		return nil, err
 	}
 	if index == nil {
-		if index, err = s.reindex(ctx, sum, path); err != nil {
+		if index, err = s.reindex(ctx, ref.Filename.String(), sum, path); err != nil {
 			return nil, err
 		}
 	}
@@ -239,7 +242,7 @@ func (s *Store) readIndex(sum string) (*Index, error) {
 }
 
 // reindex makes the record of a wheel that is in the cache without one. The wheel is nil if it is not what its name says.
-func (s *Store) reindex(ctx context.Context, sum, path string) (*Index, error) {
+func (s *Store) reindex(ctx context.Context, name, sum, path string) (*Index, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -253,7 +256,7 @@ func (s *Store) reindex(ctx context.Context, sum, path string) (*Index, error) {
 	if sums.sha256() != sum {
 		return nil, nil
 	}
-	index, err := s.index(ctx, file, size)
+	index, err := s.index(ctx, name, file, size)
 	if err != nil {
 		return nil, err
 	}
@@ -261,13 +264,15 @@ func (s *Store) reindex(ctx context.Context, sum, path string) (*Index, error) {
 }
 
 // index proves an archive; members go through scratch files of the cache where they must be read twice.
-func (s *Store) index(ctx context.Context, file *os.File, size int64) (*Index, error) {
+func (s *Store) index(ctx context.Context, name string, file *os.File, size int64) (*Index, error) {
+	span := trace.Start(ctx, trace.Index, name)
+	defer span.End()
 	dir, remove, err := s.cache.TempDir("members")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = remove() }()
-	pass := indexing{archive: file, size: size, slots: s.slots, scratch: func() (*os.File, error) { return os.CreateTemp(dir, "") }}
+	pass := indexing{archive: file, size: size, slots: s.slots, span: span, scratch: func() (*os.File, error) { return os.CreateTemp(dir, "") }}
 	return pass.run(ctx)
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vpk/internal/pack"
+	"vpk/internal/trace"
 	"vpk/layer"
 )
 
@@ -13,13 +14,15 @@ type buildFlags struct {
 	sources     sourceFlags
 	image       imageFlags
 	compression string
+	trace       traceFlags
 }
 
-func (f *buildFlags) add(cmd *cobra.Command) {
+func (f *buildFlags) add(cmd *cobra.Command, s *streams) {
 	f.selection.add(cmd)
 	f.sources.add(cmd)
 	f.image.add(cmd)
 	cmd.Flags().StringVar(&f.compression, "compression", "", "`COMPRESSION` of the layers: gzip, zstd[:LEVEL] or none (default gzip)")
+	f.trace.add(cmd, s)
 }
 
 // open reads the project in a directory and says how to build it. The session must be closed.
@@ -35,10 +38,13 @@ func (f *buildFlags) open(cmd *cobra.Command, s *streams, dir string) (*session,
 	if o.Project, o.Selection, err = f.selection.project(cmd, dir, env); err != nil {
 		return nil, o, err
 	}
+	span := trace.Start(cmd.Context(), trace.OpenCache, "")
 	session, err := s.open(env, o.Project)
+	span.End()
 	if err != nil {
 		return nil, o, err
 	}
+	o.Deliveries.TraceFile = f.trace.file
 	file := o.Project.Config
 	err = f.image.merge(&o, session.env, file)
 	if err == nil {

@@ -22,7 +22,7 @@ import (
 func main() {
 	sandbox.Init() // does not return in a process that is to become a sandbox
 	postponeCollection()
-	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, environ: os.Environ}))
+	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, environ: os.Environ, started: processStart()}))
 }
 
 // postponeCollection lets the heap grow to 32 MiB before the first garbage collection, from where on the runtime's own pace holds: most

@@ -114,7 +114,7 @@ stdout is the reference of the image by digest. Settings that belong to the proj
 		},
 	}
 	o.image.several = true
-	o.add(cmd)
+	o.add(cmd, s)
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.tags, "tag", "t", nil, "name of the image, `NAME[:TAG]` (repeatable)")
 	flags.BoolVar(&o.push, "push", false, "push to the registry that each tag names")
@@ -147,7 +147,7 @@ func (o *packOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 
 // deliveries turns --push, --load and -o into what pack wants.
 func (o *packOptions) deliveries() (pack.Deliveries, error) {
-	d := pack.Deliveries{Push: o.push, Load: o.load, DigestFile: o.digestFile}
+	d := pack.Deliveries{Push: o.push, Load: o.load, DigestFile: o.digestFile, TraceFile: o.trace.file}
 	for _, text := range o.outputs {
 		out, err := layer.ParseOutput(text)
 		if err != nil {

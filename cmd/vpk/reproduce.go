@@ -43,7 +43,7 @@ stdout is the digest, or else all that differs, as vpk diff shows it. Exit code 
 		Args:    arguments(0, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, s.project(args)) },
 	}
-	o.add(cmd)
+	o.add(cmd, s)
 	cmd.Flags().StringVar(&o.against, "against", "", "`IMAGE` to reach: REF, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE")
 	cmd.Flags().BoolVar(&s.json, "json", false, "print a report as JSON")
 	return cmd

@@ -9,12 +9,14 @@ import (
 	"vpk/internal/fault"
 	"vpk/internal/pack"
 	"vpk/internal/sandbox"
+	"vpk/internal/trace"
 )
 
 type runOptions struct {
 	selection selectionFlags
 	sources   sourceFlags
 	image     imageFlags
+	trace     traceFlags
 	env       []string
 }
 
@@ -47,6 +49,7 @@ It is for trying an image where there is no container engine, not for running it
 	o.selection.add(cmd)
 	o.sources.add(cmd)
 	o.image.add(cmd)
+	o.trace.add(cmd, s)
 	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "set `NAME=VALUE` in the container (repeatable)")
 	return cmd
 }
@@ -72,7 +75,10 @@ func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []str
 	if err := o.image.merge(&options.Pack, env, file); err != nil {
 		return err
 	}
+	options.Pack.Deliveries.TraceFile = o.trace.file
+	span := trace.Start(cmd.Context(), trace.OpenCache, "")
 	session, err := s.open(env, options.Pack.Project)
+	span.End()
 	if err != nil {
 		return err
 	}

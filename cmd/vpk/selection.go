@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"vpk/internal/config"
 	"vpk/internal/fault"
 	"vpk/internal/pack"
+	"vpk/internal/trace"
 )
 
 // selectionFlags are the words that choose packages from the lock: uv's.
@@ -77,6 +79,8 @@ func exclusives(cmd *cobra.Command, except func(a, b string) bool) error {
 
 // project reads the project in a directory, with uv's settings for it, and what to select from it.
 func (f *selectionFlags) project(cmd *cobra.Command, dir string, env config.Environment) (*pack.Project, pack.Selection, error) {
+	span := trace.Start(cmd.Context(), trace.ReadProject, filepath.Base(dir))
+	defer span.End()
 	p, err := pack.ReadProject(dir, f.Packages, f.AllPackages)
 	if err != nil {
 		return nil, pack.Selection{}, err

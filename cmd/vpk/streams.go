@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -21,6 +22,7 @@ type streams struct {
 	out, err io.Writer
 	getenv   func(string) string
 	environ  func() []string
+	started  time.Time // the process
 
 	quiet, verbose bool
 	json           bool

@@ -7,11 +7,13 @@ import (
 
 	"vpk/internal/pack"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 )
 
 type venvOptions struct {
 	selection selectionFlags
 	sources   sourceFlags
+	trace     traceFlags
 
 	project  string
 	python   string
@@ -31,6 +33,7 @@ and for an interpreter of this machine, which it runs with.`,
 	}
 	o.selection.add(cmd)
 	o.sources.add(cmd)
+	o.trace.add(cmd, s)
 	flags := cmd.Flags()
 	flags.StringVar(&o.project, "project", "", "`DIR` of the project (default the working directory)")
 	flags.StringVar(&o.python, "python", "python3", "interpreter of the environment: the path of a `PROGRAM` or its name in PATH")
@@ -51,7 +54,9 @@ func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 	if err != nil {
 		return err
 	}
+	span := trace.Start(cmd.Context(), trace.OpenCache, "")
 	session, err := s.open(env, p)
+	span.End()
 	if err != nil {
 		return err
 	}

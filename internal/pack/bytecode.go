@@ -17,6 +17,7 @@ import (
 	"vpk/internal/fault"
 	"vpk/internal/progress"
 	"vpk/internal/sandbox"
+	"vpk/internal/trace"
 	"vpk/layer/base"
 	"vpk/pyc"
 	"vpk/venv"
@@ -108,7 +109,9 @@ func baseCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytec
 			if err != nil {
 				return err
 			}
+			span := trace.Start(ctx, trace.ProveInterpreter, "")
 			err = isInterpreter(i, b.Facts, root)
+			span.End()
 			if err != nil && runner != b {
 				hint := emulationHint(b.Platform.Architecture, runtime.GOARCH)
 				err = fault.New(fault.Sandbox, hint, "%w: the images of the base for %s and %s are of different builds", err, b.Platform.Architecture, runtime.GOARCH)
@@ -243,9 +246,13 @@ func (c *compiler) recall(done Bytecode) {
 }
 
 // end begins to end the processes: it takes them longer than it takes to send a layer.
-func (c *compiler) end() {
+func (c *compiler) end(ctx context.Context) {
 	if c != nil {
-		c.ended = beside(func() (struct{}, error) { return struct{}{}, c.pyc.Close() })
+		c.ended = beside(func() (struct{}, error) {
+			span := trace.Start(ctx, trace.StopInterpreter, "")
+			defer span.End()
+			return struct{}{}, c.pyc.Close()
+		})
 	}
 }
 

@@ -93,6 +93,18 @@ func (d Deliveries) check() error {
 		}
 		said[path] = out
 	}
+	if d.TraceFile != "" {
+		path, err := filepath.Abs(d.TraceFile)
+		if err != nil {
+			return err
+		}
+		if out, ok := said[path]; ok {
+			return fault.New(fault.Usage, "name another path", "the trace and %s are the same place", out)
+		}
+		if digest, err := filepath.Abs(d.DigestFile); err == nil && d.DigestFile != "" && digest == path {
+			return fault.New(fault.Usage, "name another path", "the trace and the digest file are the same place")
+		}
+	}
 	if d.DigestFile == "" {
 		return nil
 	}

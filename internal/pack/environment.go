@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"vpk/internal/cas"
+	"vpk/internal/trace"
 	"vpk/layer"
 	"vpk/venv"
 	"vpk/venv/tree"
@@ -206,6 +207,7 @@ func (i *image) environment(ctx context.Context, s *Sources, o Options, spec ven
 		return nil, layer.Config{}, err
 	}
 	if !o.Deliveries.wantFiles() {
+		span := trace.Start(ctx, trace.LookUp, "environment")
 		known, err := i.recall(s, key, locals, once(func(ctx context.Context) (_ *environment, err error) {
 			var again *compiler // the other one may be closed by then
 			if c != nil {
@@ -214,6 +216,7 @@ func (i *image) environment(ctx context.Context, s *Sources, o Options, spec ven
 			}
 			return i.makeEnvironment(ctx, s, o, spec, again, locals, func(*environment) error { return nil })
 		}))
+		span.End()
 		if err != nil {
 			return nil, layer.Config{}, err
 		}
@@ -251,7 +254,9 @@ func (i *image) makeEnvironment(
 	if err = errors.Join(distinct([]error{err, stdlibErr})...); err != nil {
 		return nil, err
 	}
+	span := trace.Start(ctx, trace.Join, "")
 	parts, collisions, err := environmentParts(spec, i.wheels, locals, o.Project.Config)
+	span.End()
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,13 @@
 package pack
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 
 	"vpk/internal/config"
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 	"vpk/lockfile"
 )
 
@@ -40,8 +42,10 @@ func (p *Project) isLocked() error {
 }
 
 // check is Project.check, the note told to whoever watches.
-func (s *Sources) check(p *Project, selection Selection) error {
+func (s *Sources) check(ctx context.Context, p *Project, selection Selection) error {
+	span := trace.Start(ctx, trace.CheckLock, filepath.Base(p.Lock.Filename))
 	note, err := p.check(selection)
+	span.End()
 	if note != "" {
 		s.reporter.Note("%s", note)
 	}

@@ -10,6 +10,7 @@ import (
 	"vpk/internal/config"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 	"vpk/lockfile"
 	"vpk/venv"
 	"vpk/venv/tree"
@@ -116,9 +117,11 @@ func (w *wheels) install(ctx context.Context, s *Sources, spec venv.Spec, p lock
 		return err
 	}
 	w.archives[slot] = archive
+	span := trace.Start(ctx, trace.Install, p.Package.Name)
 	installed, err := venv.Install(spec, venv.Package{
 		Name: p.Package.Name, Version: p.Package.Version.String(), Wheel: archive, DirectURL: p.DirectURL,
 	})
+	span.End()
 	if err != nil {
 		return err
 	}

@@ -64,4 +64,6 @@ type Deliveries struct {
 	Outputs []layer.Output
 	// DigestFile is a path that the caller writes afterwards, "" for none: no file of the project.
 	DigestFile string
+	// TraceFile is another one.
+	TraceFile string
 }

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"vpk/internal/trace"
 	"vpk/layer"
 	"vpk/layer/base"
 	"vpk/lockfile"
@@ -47,7 +48,9 @@ func Pack(ctx context.Context, s *Sources, o Options) (_ *Result, err error) {
 		return nil, err
 	}
 	clock.step("deliver")
-	return result(images, made.digest, names, said, clock), nil
+	r := result(images, made.digest, names, said, clock)
+	r.Timings = trace.From(ctx).Timings()
+	return r, nil
 }
 
 // image is an image that is not delivered yet: its bytes are in the cache, or can be made from what is. It holds open wheels.
@@ -71,7 +74,7 @@ func (i *image) close() error { return errors.Join(i.compiler.close(), i.wheels.
 
 // build is the story up to the delivery.
 func build(ctx context.Context, s *Sources, o Options, clock *clock) (*image, error) {
-	if err := s.check(o.Project, o.Selection); err != nil {
+	if err := s.check(ctx, o.Project, o.Selection); err != nil {
 		return nil, err
 	}
 	return buildFresh(ctx, s, o, clock)
@@ -98,7 +101,10 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 	if err != nil {
 		return nil, err
 	}
-	if img.selection, err = p.choose(o.Selection, facts.Target); err != nil {
+	span := trace.Start(ctx, trace.Select, "")
+	img.selection, err = p.choose(o.Selection, facts.Target)
+	span.End()
+	if err != nil {
 		return nil, err
 	}
 	if err := o.Selection.requireHashes(img.selection); err != nil {
@@ -135,7 +141,7 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 	if err != nil {
 		return nil, err
 	}
-	c.end()
+	c.end(ctx)
 	app = slices.Concat(env.locals, app)
 	top, err := img.appLayer(ctx, s, o, app)
 	if err != nil {
@@ -147,6 +153,8 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 	img.packages, img.collisions = env.packages, env.collisions
 	img.tree = tree.Tree{Parts: slices.Concat(env.parts, app)}
 	img.layers = slices.Concat(env.layers, top)
+	span = trace.Start(ctx, trace.Assemble, "")
+	defer span.End()
 	if img.v1, err = layer.Image(img.base.V1(ctx), img.baseInfo(), img.layers, config); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"vpk/internal/trace"
 	"vpk/lockfile"
 	"vpk/venv/project"
 	"vpk/venv/tree"
@@ -42,7 +43,14 @@ func (p *Project) projectParts(ctx context.Context, s *Sources, selection *lockf
 		if o.Members, err = members(dir, root, trees); err != nil {
 			return err
 		}
+		span := trace.Start(ctx, trace.ReadFiles, filepath.Base(dir))
 		part, err := project.Files(ctx, dir, o)
+		for _, e := range part.Entries {
+			if e.Kind == tree.File {
+				span.Bytes(e.Content.Size())
+			}
+		}
+		span.End()
 		if err != nil || len(part.Entries) == 0 {
 			return err
 		}
@@ -147,7 +155,7 @@ func readOwn(dir string) (project.Member, error) {
 // written are the absolute paths of what this run writes, the cache, and what else of this program must not be packed.
 func (d Deliveries) written(s *Sources) ([]string, error) {
 	written := append([]string{s.cache.Dir()}, s.unpacked...)
-	names := []string{d.DigestFile}
+	names := []string{d.DigestFile, d.TraceFile}
 	for _, out := range d.Outputs {
 		names = append(names, out.Path)
 	}

@@ -28,7 +28,7 @@ func buildAll(ctx context.Context, s *Sources, o Options, clock *clock) ([]*imag
 		all.reporter = progress.Once(s.reporter)
 		s = &all
 	}
-	if err := s.check(o.Project, o.Selection); err != nil {
+	if err := s.check(ctx, o.Project, o.Selection); err != nil {
 		return nil, err
 	}
 	var images []*image

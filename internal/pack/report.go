@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"vpk/internal/trace"
 	"vpk/layer"
 )
 
@@ -21,6 +22,8 @@ type Result struct {
 	Deliveries []string       `json:"deliveries"`
 	Steps      []StepReport   `json:"steps"`
 	Seconds    float64        `json:"seconds"`
+	// Timings are the steps of the whole run so far, where the context records them.
+	Timings []trace.Timing `json:"timings,omitempty"`
 }
 
 // ImageReport is about the image of one platform.

@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 	"vpk/layer"
 	"vpk/layer/base"
 	"vpk/layer/diff"
@@ -84,7 +85,9 @@ func Reproduce(ctx context.Context, s *Sources, o ReproduceOptions) (_ *Reproduc
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, fault.Wrap(fault.Delivery, "", err)
 		}
+		span := trace.Start(ctx, trace.Pack, c.Name)
 		built, err := o.Build(ctx, c, dir)
+		span.End()
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/sandbox"
+	"vpk/internal/trace"
 	"vpk/layer/base"
 )
 
@@ -99,6 +101,8 @@ func Run(ctx context.Context, s *Sources, o RunOptions) (err error) {
 	}
 	s.reporter.Detail("owners of files are not reproduced")
 	o.Started()
+	span := trace.Start(ctx, trace.Run, path.Base(cmd.Args[0]))
+	defer span.End()
 	return supervise(ctx, box, cmd)
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 	"vpk/pyc"
 	"vpk/venv"
 	"vpk/venv/tree"
@@ -39,7 +40,7 @@ type VenvResult struct {
 // Venv writes a project's environment to a directory of this machine, for an interpreter of this machine. Projects that are
 // installed in place are imported from where they are, as with uv.
 func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err error) {
-	if err := s.check(o.Project, o.Selection); err != nil {
+	if err := s.check(ctx, o.Project, o.Selection); err != nil {
 		return nil, err
 	}
 	dir, err := filepath.Abs(o.Dir)
@@ -60,7 +61,9 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 			return nil, fault.New(fault.Sandbox, "leave out --bytecode", "%v", err) // not its hint, which is for images
 		}
 	}
+	choosing := trace.Start(ctx, trace.Select, "")
 	selection, err := o.Project.choose(o.Selection, host.target)
+	choosing.End()
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +98,14 @@ func Venv(ctx context.Context, s *Sources, o VenvOptions) (_ *VenvResult, err er
 	if err != nil {
 		return nil, err
 	}
+	joining := trace.Start(ctx, trace.Join, "")
 	parts, collisions, err := environmentParts(spec, w, installed, o.Project.Config)
+	joining.End()
 	if err != nil {
 		return nil, err
 	}
+	span := trace.Start(ctx, trace.Write, filepath.Base(dir))
+	defer span.End()
 	if err := tree.WriteDir(ctx, tree.Tree{Parts: parts}, dir, tree.WriteOptions{Base: strings.TrimPrefix(dir, "/")}); err != nil {
 		return nil, err
 	}
@@ -138,6 +145,8 @@ func probe(ctx context.Context, program string) (hostPython, error) {
 	refuse := func(format string, args ...any) (hostPython, error) {
 		return hostPython{}, fault.New(fault.Usage, "name a CPython with --python", "interpreter %q: "+format, append([]any{program}, args...)...)
 	}
+	span := trace.Start(ctx, trace.StartInterpreter, filepath.Base(program))
+	defer span.End()
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	var said bytes.Buffer

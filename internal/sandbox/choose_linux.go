@@ -18,6 +18,7 @@ import (
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/spelling"
+	"vpk/internal/trace"
 )
 
 // trialTime bounds a trial; an engine may have to import the root first.
@@ -111,6 +112,8 @@ func (j *judge) try(ctx context.Context, s Sandbox) error {
 	c.Stdin, c.Stdout, c.Stderr = nil, nil, &said
 	p, err := s.Start(trying, c)
 	if err == nil {
+		span := trace.Start(ctx, trace.TrySandbox, s.Name())
+		defer span.End()
 		if err = p.Wait(); err != nil {
 			err = fmt.Errorf("sandbox %s: %w%s", s.Name(), err, said.quoted())
 		}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 )
 
 // patience is how long a supervisor may take to kill what it looks after, before it is killed itself.
@@ -30,6 +31,8 @@ func start(ctx context.Context, b Sandbox, c Command, s stage, attr *syscall.Sys
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("start %q: %w", c.Args[0], err)
 	}
+	span := trace.Start(ctx, trace.StartSandbox, b.Name())
+	defer span.End()
 	child, err := spawn(s, attr, c.Stdin, c.Stdout, c.Stderr)
 	if err != nil {
 		return nil, refuse(b, err)

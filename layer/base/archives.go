@@ -7,6 +7,8 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"vpk/internal/trace"
 )
 
 // Archives are the layers of an image, of any image, lowest first. Each can be read any number of times, also concurrently;
@@ -25,7 +27,7 @@ func OpenArchives(img v1.Image) (Archives, error) {
 // Walk visits the entries of layer n, which counts from 0, in the order of the archive. What visit was given counts only when
 // Walk returns nil: the bytes are proved at their end.
 func (a Archives) Walk(ctx context.Context, n int, visit func(header *tar.Header, content io.Reader) error) error {
-	err := a.layers[n].read(ctx, newBudget(), func(_ int, header *tar.Header, content io.Reader) error {
+	err := a.layers[n].read(ctx, trace.Compare, newBudget(), func(_ int, header *tar.Header, content io.Reader) error {
 		return visit(header, content)
 	})
 	if err != nil {

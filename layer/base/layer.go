@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 )
 
 // layerSource is a layer that can be read, any number of times.
@@ -26,14 +27,22 @@ type layerSource struct {
 }
 
 // read streams the layer once: proves blob and DiffID, and visits its entries. What visit has seen counts only when read
-// returns nil.
-func (l layerSource) read(ctx context.Context, b *budget, visit visitor) (err error) {
+// returns nil. The step is what the reading is for.
+func (l layerSource) read(ctx context.Context, step trace.Step, b *budget, visit visitor) (err error) {
 	blob, err := l.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, blob.Close()) }()
-	buffered := bufio.NewReaderSize(untilDone(ctx, blob), 256<<10)
+	span := trace.Start(ctx, step, l.diffID.String())
+	defer span.End()
+	var size int64
+	defer func() { span.Bytes(size) }()
+	buffered := bufio.NewReaderSize(untilDone(ctx, reader(func(p []byte) (int, error) {
+		n, err := blob.Read(p)
+		size += int64(n)
+		return n, err
+	})), 256<<10)
 	err = readArchive(buffered, l.diffID, b, visit)
 	if ctx.Err() != nil {
 		return ctx.Err()

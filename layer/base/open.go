@@ -15,6 +15,7 @@ import (
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 	"vpk/wheel/tag"
 )
 
@@ -110,6 +111,8 @@ func find(ctx context.Context, ref Ref, opts Options) (*Image, error) {
 	if opts.Platform.OS != "linux" {
 		return nil, fault.New(fault.Usage, "", "platform %q: images are for linux", opts.Platform)
 	}
+	span := trace.Start(ctx, trace.ResolveBase, ref.String())
+	defer span.End()
 	src, err := newSource(ctx, ref, opts)
 	if err != nil {
 		return nil, err
@@ -160,6 +163,8 @@ func newSource(ctx context.Context, ref Ref, opts Options) (source, error) {
 
 // index is the file index, from the cache or from the layers.
 func (i *Image) index(ctx context.Context) (*Files, error) {
+	span := trace.Start(ctx, trace.IndexBase, i.Digest.String())
+	defer func() { span.End() }()
 	data, err := i.opts.Cache.Record(kindFiles, i.Digest.Hex)
 	switch {
 	case err == nil:
@@ -170,10 +175,12 @@ func (i *Image) index(ctx context.Context) (*Files, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
+	span.End()
 	files, err := squash(ctx, i.layerSources(), i.opts.Jobs)
 	if err != nil {
 		return nil, err
 	}
+	span = trace.Start(ctx, trace.Store, i.Digest.String())
 	return files, i.opts.Cache.PutRecord(kindFiles, i.Digest.Hex, files.encode())
 }
 

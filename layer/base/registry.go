@@ -16,6 +16,7 @@ import (
 	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
+	"vpk/internal/trace"
 )
 
 // registry is a repository of a registry, with the cache before it.
@@ -265,6 +266,8 @@ var errBody = errors.New("incomplete answer")
 
 // download brings a layer into the cache.
 func (r *registry) download(ctx context.Context, desc v1.Descriptor, task progress.Task) error {
+	span := trace.Start(ctx, trace.DownloadBase, desc.Digest.String())
+	defer span.End()
 	body, err := r.request(ctx, desc)
 	if err != nil {
 		return err
@@ -280,6 +283,7 @@ func (r *registry) download(ctx context.Context, desc v1.Descriptor, task progre
 	n, err := io.Copy(w, reader(func(p []byte) (int, error) {
 		n, err := blob.Read(p)
 		task.Add(int64(n))
+		span.Bytes(int64(n))
 		if err != nil && !errors.Is(err, io.EOF) {
 			bodyErr = fmt.Errorf("%w: %w", errBody, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vpk/internal/cas"
+	"vpk/internal/trace"
 	"vpk/venv/tree"
 )
 
@@ -74,7 +75,9 @@ func (i *Image) checkRoot(ctx context.Context, dir string) error {
 	if i.opts.Boot == "" {
 		return i.compareRoot(ctx, dir)
 	}
+	span := trace.Start(ctx, trace.CheckBase, i.Digest.String())
 	l, err := i.look(dir)
+	span.End()
 	if err != nil || l.isRemembered(i) {
 		return err
 	}
@@ -95,6 +98,8 @@ func (i *Image) compareRoot(ctx context.Context, dir string) error {
 		return err
 	}
 	defer func() { _ = root.Close() }()
+	span := trace.Start(ctx, trace.CheckBase, i.Digest.String())
+	defer span.End()
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
@@ -111,6 +116,7 @@ func (i *Image) compareRoot(ctx context.Context, dir string) error {
 				if err := checkFile(&at, e, buffer); err != nil {
 					return err
 				}
+				span.Bytes(e.Size)
 			}
 		})
 	}

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+
+	"vpk/internal/trace"
 )
 
 // elfMemory bounds the programs and libraries that are in memory at one time, while their headers are read.
@@ -33,6 +35,8 @@ func squash(ctx context.Context, layers []layerSource, jobs int) (*Files, error)
 	if err != nil {
 		return nil, err
 	}
+	span := trace.Start(ctx, trace.IndexBase, "all layers")
+	defer span.End()
 	tree := newSquasher()
 	for i := range layers {
 		if err := tree.apply(i, items[i]); err != nil {
@@ -83,7 +87,7 @@ type scanner struct {
 
 func (s scanner) scan(ctx context.Context, layer int, source layerSource) ([]item, error) {
 	var items []item
-	err := source.read(ctx, s.budget, func(ordinal int, header *tar.Header, content io.Reader) error {
+	err := source.read(ctx, trace.IndexBase, s.budget, func(ordinal int, header *tar.Header, content io.Reader) error {
 		it, ok, err := newItem(header, place{layer, ordinal})
 		if err != nil {
 			return broken("%w", err)

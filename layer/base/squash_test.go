@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vpk/internal/fault"
+	"vpk/internal/trace"
 	"vpk/layer/base/basetest"
 )
 
@@ -210,7 +211,7 @@ func TestCeilings(t *testing.T) {
 		b.sizes.Store(test.sizes)
 		b.files.Store(test.files)
 		b.names.Store(test.names)
-		err := bomb.read(t.Context(), b, visit)
+		err := bomb.read(t.Context(), trace.IndexBase, b, visit)
 		if (err == nil) != (test.want == "") || err != nil && (!strings.Contains(err.Error(), test.want) || fault.KindOf(err) != fault.Base) {
 			t.Errorf("%s: %v: want %q", name, err, test.want)
 		}

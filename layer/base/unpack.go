@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"vpk/internal/trace"
 )
 
 // UnpackImage writes the squashed files of any image into an empty directory, by the rules of the package comment.
@@ -77,6 +79,8 @@ func unpack(ctx context.Context, files *Files, layers []layerSource, jobs int, d
 	if err := unpackFiles(ctx, root, files, layers, jobs); err != nil {
 		return err
 	}
+	span := trace.Start(ctx, trace.UnpackBase, "links and directories")
+	defer span.End()
 	for _, e := range files.entries {
 		if e.HardLink != "" {
 			if err := root.Link(e.HardLink, e.Path); err != nil {
@@ -123,7 +127,7 @@ func unpackFiles(ctx context.Context, root *os.Root, files *Files, layers []laye
 			return nil
 		}
 		written := 0
-		err := layers[i].read(ctx, b, func(ordinal int, _ *tar.Header, content io.Reader) error {
+		err := layers[i].read(ctx, trace.UnpackBase, b, func(ordinal int, _ *tar.Header, content io.Reader) error {
 			e, ok := wanted[i][ordinal]
 			if !ok {
 				return nil
