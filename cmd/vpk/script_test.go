@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	lock FILE [DIR]   makes the wheels that FILE lists, serves them, and writes DIR/uv.lock (see lockCommand)
 //	exits N PROG ...  runs a program, which must fail with exit code N
 //	registry          starts a registry and sets $REGISTRY
+//	traced FILE STEP  fails unless FILE is a trace with these steps (see tracedCommand)
 //	unchanged DIR...  fails unless each directory is as empty, or as absent, as a failed command must leave it
 //
 // and the variable $BASE, a base image: a script that needs one begins with [!base] skip.
@@ -66,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"registry":  func(ts *testscript.TestScript, neg bool, args []string) { registryCommand(t, ts) },
 			"unchanged": unchangedCommand,
 			"exits":     exitsCommand,
+			"traced":    tracedCommand,
 		},
 	})
 }

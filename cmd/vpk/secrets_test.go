@@ -288,9 +288,9 @@ func TestSecretsAreNotTold(t *testing.T) {
 	}
 	// install takes the same ways as pack, without an image.
 	install := func(more ...string) []string {
-		return append([]string{"venv", "-v", "OUT/venv", "--python", python}, more...)
+		return append([]string{"venv", "-v", "OUT/venv", "--python", python, "--trace", "OUT/trace.json"}, more...)
 	}
-	s.run(t, "packed", 0, pack("-t", image, "--push", "--digest-file", "OUT/digest")...)
+	s.run(t, "packed", 0, pack("-t", image, "--push", "--digest-file", "OUT/digest", "--trace", "OUT/trace.json")...)
 	report := s.run(t, "packed with a report", 0, pack("--json", "-o", "oci:OUT/image", "-t", image)...)
 	if !strings.Contains(report, "proxied-1.0") {
 		t.Errorf("the report: %s", report)
@@ -305,7 +305,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	s.run(t, "not pushed", 8, pack("--json", "-t", image, "--push")...)
+	s.run(t, "not pushed", 8, pack("--json", "-t", image, "--push", "--trace", "OUT/trace.json")...)
 	s.run(t, "offline", 6, install("--offline")...)
 	s.wheels["indexed"].File("more.py", "")
 	s.run(t, "another file", 5, install()...)

@@ -40,6 +40,9 @@ func (f *traceFlags) add(cmd *cobra.Command, s *streams) {
 		r.Add(trace.Startup, "", s.started, now)
 		cmd.SetContext(trace.With(cmd.Context(), r))
 		err := run(cmd, args)
+		if fault.KindOf(err) == fault.Usage {
+			return err // nothing was done, and what is there under the file's name may be meant for something else
+		}
 		return errors.Join(err, f.tell(cmd.Name(), s, r))
 	}
 }
@@ -58,13 +61,17 @@ func (f *traceFlags) check() error {
 	return nil
 }
 
-// tell writes the file and the table, as far as they are wanted. A run that did not begin has no table.
+// tell writes the file and the table, as far as they are wanted.
 func (f *traceFlags) tell(command string, s *streams, r *trace.Recorder) error {
 	peak, started := peakMemory()
-	if timings := r.Timings(); s.verbose && !s.quiet && len(timings) > 1 {
-		writeTimings(s.err, timings, r.Elapsed())
+	if s.verbose && !s.quiet {
+		writeTimings(s.err, r.Timings(), r.Elapsed())
 		if peak > 0 {
-			fmt.Fprintf(s.err, "peak memory %s; of a process that was started no more than %s\n", progress.Bytes(peak), progress.Bytes(started))
+			fmt.Fprintf(s.err, "peak memory %s", progress.Bytes(peak))
+			if started > 0 {
+				fmt.Fprintf(s.err, "; of a process that was started no more than %s", progress.Bytes(started))
+			}
+			fmt.Fprintln(s.err)
 		}
 	}
 	if f.file == "" {
