@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"net/http/httptrace"
 	"os"
 	"strings"
 
@@ -179,9 +180,7 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 	if ref.Path != "" {
 		return s.receiveFile(ctx, ref, file, sums)
 	}
-	turn := trace.Wait(ctx)
-	body, err := s.client.Body(ctx, ref.URL)
-	span := turn.Start(trace.Download, ref.Filename.String())
+	body, span, err := s.ask(ctx, ref)
 	defer span.End()
 	if err != nil {
 		return received{}, err
@@ -199,6 +198,24 @@ func (s *Store) receive(ctx context.Context, ref Ref, file io.Writer, sums *sums
 		return received{}, err
 	}
 	return received{from: transport.Redact(ref.URL), size: n, received: body.Received(), torn: body.Resumed()}, nil
+}
+
+// ask begins to download a wheel. The span begins when there is a place for it among other downloads, before it has a connection.
+func (s *Store) ask(ctx context.Context, ref Ref) (*transport.Body, *trace.Span, error) {
+	if trace.From(ctx) == nil {
+		body, err := s.client.Body(ctx, ref.URL)
+		return body, nil, err
+	}
+	turn := trace.Wait(ctx)
+	var span *trace.Span
+	begin := func() {
+		if span == nil {
+			span = turn.Start(trace.Download, ref.Filename.String())
+		}
+	}
+	body, err := s.client.Body(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(string) { begin() }}), ref.URL)
+	begin() // what was never asked for has a span, too
+	return body, span, err
 }
 
 func (s *Store) receiveFile(ctx context.Context, ref Ref, file io.Writer, sums *sums) (received, error) {
