@@ -34,6 +34,8 @@
 // Of several platforms each gets an image of its own, in the order of their names, and an index holds them. For a base of a foreign
 // architecture compiles what the same reference names for this machine's, if the two interpreters are proven to be one build.
 //
+// Steps are recorded where the context has a trace.Recorder, each in the room that does it; see internal/trace.
+//
 // Nothing here reads the environment or the clock of the machine but to measure: both come in as options.
 package pack
 

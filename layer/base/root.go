@@ -72,16 +72,16 @@ func (i *Image) repair(ctx context.Context, damage error) (string, error) {
 
 // checkRoot compares with the index what the interpreter loads, unless it looks as it did when that was last done.
 func (i *Image) checkRoot(ctx context.Context, dir string) error {
-	if i.opts.Boot == "" {
-		return i.compareRoot(ctx, dir)
-	}
 	span := trace.Start(ctx, trace.CheckBase, i.Digest.String())
+	defer span.End()
+	if i.opts.Boot == "" {
+		return i.compareRoot(ctx, span, dir)
+	}
 	l, err := i.look(dir)
-	span.End()
 	if err != nil || l.isRemembered(i) {
 		return err
 	}
-	if err := i.compareRoot(ctx, dir); err != nil {
+	if err := i.compareRoot(ctx, span, dir); err != nil {
 		return err
 	}
 	if err := l.remember(i); err != nil {
@@ -92,14 +92,12 @@ func (i *Image) checkRoot(ctx context.Context, dir string) error {
 
 // compareRoot compares the content of each file that the interpreter loads, and sees that the standard library has no other ones
 // (bytecode that something left there would be run).
-func (i *Image) compareRoot(ctx context.Context, dir string) error {
+func (i *Image) compareRoot(ctx context.Context, span *trace.Span, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = root.Close() }()
-	span := trace.Start(ctx, trace.CheckBase, i.Digest.String())
-	defer span.End()
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for range runtime.GOMAXPROCS(0) {

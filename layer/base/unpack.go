@@ -69,6 +69,8 @@ func unpack(ctx context.Context, files *Files, layers []layerSource, jobs int, d
 		return err
 	}
 	defer func() { _ = root.Close() }()
+	span := trace.Start(ctx, trace.UnpackBase, "directories")
+	defer func() { span.End() }()
 	for _, e := range files.entries {
 		if e.Mode.IsDir() && e.Path != "." {
 			if err := root.Mkdir(e.Path, 0o700); err != nil {
@@ -76,11 +78,11 @@ func unpack(ctx context.Context, files *Files, layers []layerSource, jobs int, d
 			}
 		}
 	}
+	span.End()
 	if err := unpackFiles(ctx, root, files, layers, jobs); err != nil {
 		return err
 	}
-	span := trace.Start(ctx, trace.UnpackBase, "links and directories")
-	defer span.End()
+	span = trace.Start(ctx, trace.UnpackBase, "links and directories")
 	for _, e := range files.entries {
 		if e.HardLink != "" {
 			if err := root.Link(e.HardLink, e.Path); err != nil {
