@@ -17,7 +17,7 @@ var (
 	// kindFiles: the file index, by manifest digest.
 	kindFiles = cas.Kind{Name: "base-files", Version: 1}
 	// kindRoot: the unpacked root, by manifest digest.
-	kindRoot = cas.Kind{Name: "base-root", Version: 1}
+	kindRoot = cas.Kind{Name: "base-root", Version: 2}
 )
 
 // Downloads are the kinds of what comes from elsewhere, and is not derived here.

@@ -46,7 +46,7 @@
 //
 // # Unpacked root
 //
-// What the index says, and only that: directories, then files (each from the layer that has it), hard links, symbolic links
+// What the index says, and of a base only what its interpreter needs to run (Image.Root): directories, then files (each from the layer that has it), hard links, symbolic links
 // last, so that nothing is ever written through one, and all through an os.Root. Times are kept (but those of symbolic links).
 // Never made: devices, FIFOs and sockets; setuid and setgid bits; owners; extended attributes; write permission for group and
 // others, since the cache belongs to its user. Directories get u+rwx and files u+r. The files that the interpreter loads (itself, its loader,

@@ -44,10 +44,9 @@ func (i *Image) look(dir string) (look, error) {
 		}
 		return nil
 	}
-	stdlib := clean(i.Facts.Stdlib)
-	err := see(stdlib)
-	for _, e := range i.Files.below(stdlib) {
-		if err == nil && e.Mode.IsDir() {
+	var err error
+	for _, e := range i.stdlibDirs() {
+		if err == nil {
 			err = see(e.Path)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,10 +98,7 @@ func TestMergedUsrOfStandIn(t *testing.T) {
 // TestELFAgainstTheStandardLibrary compares the reader with debug/elf on every program and library of a base.
 func TestELFAgainstTheStandardLibrary(t *testing.T) {
 	img := mustOpen(t, standIn(t, "BASE12"), Options{})
-	root, err := img.Root(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := unpackWhole(t, img)
 	n := 0
 	for _, e := range img.Files.All() {
 		if e.ELF == nil {
@@ -182,21 +180,73 @@ func modes(t testing.TB, root string, ours bool) (list []string) {
 	return list
 }
 
-func TestRootEqualsUmociUnpack(t *testing.T) {
+// unpackWhole unpacks all of an image.
+func unpackWhole(t testing.TB, img *Image) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := UnpackImage(t.Context(), img.V1(t.Context()), dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestUnpackEqualsUmociUnpack(t *testing.T) {
 	peer.Tool(t, "umoci")
 	for _, name := range []string{"BASE12", "BASE13"} {
 		t.Run(name, func(t *testing.T) {
 			ref := standIn(t, name)
 			theirs := umoci(t, strings.TrimPrefix(ref, "oci:"), "nonroot")
-			ours, err := mustOpen(t, ref, Options{}).Root(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			ours := unpackWhole(t, mustOpen(t, ref, Options{}))
 			if diff := cmp.Diff(describeDir(t, theirs), describeDir(t, ours)); diff != "" {
 				t.Errorf("-umoci +vpk:\n%s", diff)
 			}
 			if diff := cmp.Diff(modes(t, theirs, false), modes(t, ours, true)); diff != "" {
 				t.Errorf("modes and times (-umoci +vpk):\n%s", diff)
+			}
+		})
+	}
+}
+
+// importAll tells of each module of the standard library whether it can be imported, and why not.
+const importAll = `
+import sys
+for name in sorted(sys.stdlib_module_names - {"antigravity", "this"}):
+    try:
+        __import__(name)
+        print(name)
+    except Exception as error:
+        print(name, repr(error))
+`
+
+// TestRootHasWhatTheInterpreterNeeds: in a root as in the whole image, the interpreter imports the same modules of its library.
+func TestRootHasWhatTheInterpreterNeeds(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may change the root directory")
+	}
+	for _, name := range []string{"BASE12", "BASE13"} {
+		t.Run(name, func(t *testing.T) {
+			img := mustOpen(t, standIn(t, name), Options{})
+			root, err := img.Root(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := map[string]string{}
+			for _, dir := range []string{root, unpackWhole(t, img)} {
+				cmd := exec.CommandContext(t.Context(), img.Facts.Interpreter, "-S", "-B", "-c", importAll)
+				cmd.SysProcAttr, cmd.Env, cmd.Dir = &syscall.SysProcAttr{Chroot: dir}, []string{"LANG=C.UTF-8"}, "/"
+				out, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("in %s: %v", dir, err)
+				}
+				said[dir] = string(out)
+			}
+			if n := strings.Count(said[root], "\n"); n < 200 {
+				t.Errorf("only %d modules", n)
+			}
+			for dir, text := range said {
+				if diff := cmp.Diff(said[root], text); diff != "" {
+					t.Errorf("-root +%s:\n%s", dir, diff)
+				}
 			}
 		})
 	}

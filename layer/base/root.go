@@ -21,8 +21,8 @@ import (
 // kindRepair is only a name to lock while a damaged root is made again.
 var kindRepair = cas.Kind{Name: "base-root-repair", Version: 1}
 
-// Root is a directory with the image's files, unpacked by the rules of the package comment; it is made once for each
-// digest and belongs to the cache: nobody writes into it. What the interpreter loads is compared with the index, and a root that
+// Root is a directory with those of the image's files that its interpreter needs to run: Facts.Loaded, and the links that lead there. It is
+// unpacked by the rules of the package comment, made once for each digest, and belongs to the cache: nobody writes into it. What the interpreter loads is compared with the index, and a root that
 // is damaged is made again; files that look as they did when they were compared, in the same boot of the machine, are not read again.
 func (i *Image) Root(ctx context.Context) (string, error) {
 	dir, err := i.unpacked(ctx)
@@ -42,8 +42,67 @@ func (i *Image) unpacked(ctx context.Context) (string, error) {
 	return i.opts.Cache.Directory(ctx, kindRoot, i.Digest.Hex, func(dir string) error {
 		task := i.opts.Progress.Task("unpack base", 0)
 		defer task.Done()
-		return unpack(ctx, i.Files, i.layerSources(), i.opts.Jobs, dir)
+		return unpack(ctx, i.needed(), i.layerSources(), i.opts.Jobs, dir)
 	})
+}
+
+// loaderCache is where the loader looks for libraries that are in none of its own directories.
+const loaderCache = "etc/ld.so.cache"
+
+// needed is what a root has: the files that the interpreter loads, the directories of the standard library, links to any of them, and the
+// directories of all that.
+func (i *Image) needed() *Files {
+	keep := map[string]bool{".": true}
+	var add func(p string)
+	add = func(p string) {
+		for ; !keep[p]; p = parent(p) {
+			keep[p] = true
+			if e, _ := i.Files.Lookup(p); e.HardLink != "" {
+				add(e.HardLink)
+			}
+		}
+	}
+	for _, p := range i.Facts.Loaded {
+		add(clean(p))
+	}
+	for _, e := range i.stdlibDirs() {
+		add(e.Path)
+	}
+	if _, ok := i.Files.Lookup(loaderCache); ok {
+		add(loaderCache)
+	}
+	// A link that is kept brings its directory, to which there may be links as well.
+	for before := 0; before != len(keep); {
+		before = len(keep)
+		for _, e := range i.Files.entries {
+			if e.Mode&fs.ModeSymlink == 0 || keep[e.Path] {
+				continue
+			}
+			if real, err := i.Files.Resolve(e.Path); err == nil && keep[real] {
+				add(e.Path)
+			}
+		}
+	}
+	needed := &Files{}
+	for _, e := range i.Files.entries {
+		if keep[e.Path] {
+			needed.entries = append(needed.entries, e)
+		}
+	}
+	return needed
+}
+
+// stdlibDirs are the directories of the standard library, itself first, without what is installed there.
+func (i *Image) stdlibDirs() []Entry {
+	stdlib := clean(i.Facts.Stdlib)
+	top, _ := i.Files.Lookup(stdlib)
+	dirs := []Entry{top}
+	for _, e := range i.Files.below(stdlib) {
+		if e.Mode.IsDir() && !inSitePackages(e.Path, stdlib) {
+			dirs = append(dirs, e)
+		}
+	}
+	return dirs
 }
 
 // repair makes a damaged root again, unless another process has done so meanwhile.
@@ -149,15 +208,24 @@ type shelf struct {
 }
 
 func (s *shelf) open(name string) (*os.File, error) {
+	dir, base, err := s.at(name)
+	if err != nil {
+		return nil, err
+	}
+	return dir.Open(base)
+}
+
+// at gives the directory of a file, and the file's name there.
+func (s *shelf) at(name string) (dir *os.Root, base string, err error) {
 	if dir := path.Dir(name); s.dir == nil || s.name != dir {
 		s.close()
 		opened, err := s.root.OpenRoot(dir)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		s.dir, s.name = opened, dir
 	}
-	return s.dir.Open(path.Base(name))
+	return s.dir, path.Base(name), nil
 }
 
 func (s *shelf) close() {

@@ -105,8 +105,8 @@ func TestRootIsMadeOnce(t *testing.T) {
 			t.Errorf("roots %q", dirs)
 		}
 	}
-	if got := describeDir(t, dirs[0]); len(got) != len(img.Files.All())-1 {
-		t.Errorf("%d entries, want %d", len(got), len(img.Files.All())-1)
+	if got := describeDir(t, dirs[0]); len(got) != len(img.needed().All())-1 {
+		t.Errorf("%d entries, want %d", len(got), len(img.needed().All())-1)
 	}
 }
 

@@ -129,13 +129,15 @@ func unpackFiles(ctx context.Context, root *os.Root, files *Files, layers []laye
 			return nil
 		}
 		written := 0
+		at := &shelf{root: root}
+		defer at.close()
 		err := layers[i].read(ctx, trace.UnpackBase, b, func(ordinal int, _ *tar.Header, content io.Reader) error {
 			e, ok := wanted[i][ordinal]
 			if !ok {
 				return nil
 			}
 			written++
-			return writeFile(root, e, content)
+			return writeFile(at, e, content)
 		})
 		if err == nil && written != len(wanted[i]) {
 			err = fmt.Errorf("it has %d of the %d files that the index says", written, len(wanted[i]))
@@ -145,12 +147,19 @@ func unpackFiles(ctx context.Context, root *os.Root, files *Files, layers []laye
 }
 
 // writeFile writes a regular file where there is none.
-func writeFile(root *os.Root, e Entry, content io.Reader) error {
-	f, err := root.OpenFile(e.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func writeFile(at *shelf, e Entry, content io.Reader) error {
+	dir, name, err := at.at(e.Path)
+	if err != nil {
+		return err
+	}
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	n, err := io.Copy(f, content)
+	if err == nil {
+		err = f.Chmod(unpackedMode(e.Mode))
+	}
 	if closing := f.Close(); err == nil {
 		err = closing
 	}
@@ -160,10 +169,10 @@ func writeFile(root *os.Root, e Entry, content io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("write %q: %w", e.Path, err)
 	}
-	return finish(root, e)
+	return dir.Chtimes(name, e.ModTime, e.ModTime)
 }
 
-// finish gives a file or directory its mode and time.
+// finish gives a directory its mode and time.
 func finish(root *os.Root, e Entry) error {
 	if err := root.Chmod(e.Path, unpackedMode(e.Mode)); err != nil {
 		return err
