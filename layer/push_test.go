@@ -1,0 +1,185 @@
+package layer_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"vpk/internal/cas"
+	"vpk/internal/progress"
+	"vpk/layer"
+	"vpk/venv/tree"
+)
+
+// edited is the synthetic image with another project on top.
+func edited(t *testing.T, cache *cas.Store, seed string) (v1.Image, *layer.Layer) {
+	t.Helper()
+	spec := Project()
+	spec.Parts = []tree.Part{Part("project "+seed, File("app/"+seed+".py", []byte("print("+seed+")\n"), false))}
+	top := build(t, cache, spec)
+	img, err := layer.Image(Base(t, false), layer.BaseInfo{}, []*layer.Layer{build(t, cache, Project()), top}, Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img, top
+}
+
+func begin(t *testing.T, reg *testRegistry, tags ...string) *layer.Push {
+	t.Helper()
+	p, err := layer.Registry{Transport: reg.transport}.Begin(t.Context(), names(t, tags...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func pull(t *testing.T, reg *testRegistry, tag string) v1.Image {
+	t.Helper()
+	img, err := remote.Image(names(t, tag)[0], remote.WithTransport(reg.transport))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// TestLayersAreSentBeforeTheImage: what is offered arrives while there is no image yet, and is not sent again with it.
+func TestLayersAreSentBeforeTheImage(t *testing.T) {
+	reg := newRegistry(t, nil)
+	img, _ := Image(t, Cache(t), false)
+	tag := reg.host + "/app:v1"
+	p := begin(t, reg, tag)
+	defer p.Close()
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Offer(t.Context(), layers...)
+	p.Offer(t.Context(), layers...) // twice is once
+	for deadline := time.Now().Add(30 * time.Second); reg.count("PUT") < 4; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("what was offered is not there: %q", reg.requests)
+		}
+	}
+	got, err := layer.Deliver(t.Context(), p, layer.Artifact{Image: img, Names: names(t, tag)}, progress.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Sent.Blobs != 5 || got.Skipped.Blobs != 0 || reg.count("PATCH") != 5 {
+		t.Errorf("sent %+v, skipped %+v, %d uploads", got.Sent, got.Skipped, reg.count("PATCH"))
+	}
+	if err := validate.Image(pull(t, reg, tag)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOneRequestTellsWhatIsThere: of the layers that the tag's image has already, none is asked for.
+func TestOneRequestTellsWhatIsThere(t *testing.T) {
+	reg := newRegistry(t, nil)
+	cache := Cache(t)
+	tag := reg.host + "/app:v1"
+	deliver := func(img v1.Image) layer.Delivered {
+		t.Helper()
+		reg.forget()
+		got, err := layer.Deliver(t.Context(), layer.Registry{Transport: reg.transport}, layer.Artifact{Image: img, Names: names(t, tag)}, progress.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first, _ := edited(t, cache, "1")
+	deliver(first)
+	second, top := edited(t, cache, "2")
+	got := deliver(second)
+	if got.Sent.Blobs != 2 || reg.count("HEAD /v2/app/blobs/") != 2 {
+		t.Errorf("one layer changed: sent %+v, requests %q", got.Sent, reg.requests)
+	}
+	if digest, _ := top.Digest(); reg.count("HEAD /v2/app/blobs/"+digest.String()) != 1 {
+		t.Errorf("the layer that changed was not asked for: %q", reg.requests)
+	}
+	if err := validate.Image(pull(t, reg, tag)); err != nil {
+		t.Error(err)
+	}
+	deliver(second)
+	if n := len(reg.requests) - reg.count("GET"); n != 0 {
+		t.Errorf("an image that is there: %q", reg.requests)
+	}
+}
+
+// TestRegistryThatLostALayer: it has an image, and not all of its layers. It says so when it is to take another image with them.
+func TestRegistryThatLostALayer(t *testing.T) {
+	cache := Cache(t)
+	var lost atomic.Pointer[string] // the digest of a blob that is not there, until it is sent
+	reg := newRegistry(t, func(w http.ResponseWriter, r *http.Request) bool {
+		digest := lost.Load()
+		switch {
+		case digest == nil:
+			return false
+		case r.Method == http.MethodPut && r.URL.Query().Get("digest") == *digest:
+			lost.Store(nil)
+		case r.Method == http.MethodHead && strings.HasSuffix(r.URL.Path, *digest):
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		case r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/"):
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}`))
+			return true
+		}
+		return false
+	})
+	tag := reg.host + "/app:v1"
+	first, _ := edited(t, cache, "1")
+	second, _ := edited(t, cache, "2")
+	for _, img := range []v1.Image{first, second} {
+		if _, err := layer.Deliver(t.Context(), layer.Registry{Transport: reg.transport}, layer.Artifact{Image: img, Names: names(t, tag)}, progress.Discard); err != nil {
+			t.Fatal(err)
+		}
+		gone := manifest(t, first).Layers[0].Digest.String()
+		lost.Store(&gone)
+	}
+	lost.Store(nil)
+	if got, _ := pull(t, reg, tag).Digest(); got != digestOf(t, second) {
+		t.Errorf("the tag is %s", got)
+	}
+}
+
+func digestOf(t *testing.T, img v1.Image) v1.Hash {
+	t.Helper()
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
+}
+
+// TestPushThatEndsEarly: when the image never comes, what runs in the background ends.
+func TestPushThatEndsEarly(t *testing.T) {
+	held := make(chan struct{})
+	reg := newRegistry(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch {
+			select { // what is being sent hangs until the client gives up
+			case <-r.Context().Done():
+			case <-held:
+			}
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	})
+	defer close(held)
+	img, _ := Image(t, Cache(t), false)
+	p := begin(t, reg, reg.host+"/app:v1")
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Offer(t.Context(), layers...)
+	p.Close() // goleak sees what is left
+	if n := reg.count("PUT"); n != 0 {
+		t.Errorf("%d uploads or manifests were completed", n)
+	}
+}
