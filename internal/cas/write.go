@@ -2,6 +2,7 @@ package cas
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -104,10 +105,25 @@ func (s *Store) PutRecord(k Kind, key string, data []byte) error {
 
 // Record reads a small entry; fs.ErrNotExist when there is none. A damaged one is discarded and counts as none.
 func (s *Store) Record(k Kind, key string) ([]byte, error) {
-	path, err := s.Path(k, key)
-	if err != nil {
-		return nil, err
+	var damaged error
+	for {
+		path, err := s.Find(k, key)
+		if err != nil {
+			return nil, cmp.Or(damaged, err)
+		}
+		data, err := readRecord(path)
+		if !errors.Is(err, ErrDamaged) {
+			return data, err
+		}
+		if err := s.Remove(k, key); err != nil {
+			return nil, err
+		}
+		damaged = fmt.Errorf("record %q was damaged: %w", k.Name+"/"+key, fs.ErrNotExist)
 	}
+}
+
+// readRecord reads a small entry. One that has another checksum than it says is ErrDamaged.
+func readRecord(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -117,8 +133,5 @@ func (s *Store) Record(k Kind, key string) ([]byte, error) {
 			return data[sha256.Size:], nil
 		}
 	}
-	if err := s.Remove(k, key); err != nil {
-		return nil, err
-	}
-	return nil, fmt.Errorf("record %q was damaged: %w", k.Name+"/"+key, fs.ErrNotExist)
+	return nil, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
 }
