@@ -41,6 +41,11 @@ type piece struct {
 	Source [8]byte // hash of the source, for the header
 }
 
+// fits says whether a piece can be one that begins there.
+func (p piece) fits(offset int64) bool {
+	return p.Offset == offset && p.Length >= 0 && p.Length <= maxAnswer && p.Gap.At >= 0 && int64(p.Gap.At) <= p.Length
+}
+
 // bytecode is the bytecode of a part at its place in the image.
 type bytecode struct {
 	index
@@ -163,11 +168,8 @@ func (c *Compiler) load(ctx context.Context, b *bytecode, part, key string) (boo
 	} else if err != nil {
 		return false, err
 	}
-	b.index = ix
-	if b.file, err = c.cache.Path(bytecodeKind, ix.SHA256.String()); err == nil {
-		err = b.read(f)
-	}
-	if err := errors.Join(err, f.Close()); err != nil && !errors.Is(err, errDamaged) {
+	b.index, b.file = ix, f.Name()
+	if err := errors.Join(b.read(f), f.Close()); err != nil && !errors.Is(err, errDamaged) {
 		return false, fmt.Errorf("read cached bytecode: %w", err)
 	} else if err != nil {
 		b.index, b.file, b.entries = index{}, "", nil
@@ -186,7 +188,7 @@ func (b *bytecode) read(f io.Reader) error {
 	var code []byte
 	offset := int64(0)
 	for _, p := range b.Pieces {
-		if p.Offset != offset || p.Length < 0 || p.Length > maxAnswer || p.Gap.At < 0 || int64(p.Gap.At) > p.Length {
+		if !p.fits(offset) {
 			return errDamaged
 		}
 		if int64(cap(code)) < p.Length {

@@ -133,10 +133,8 @@ func (s *Store) Available(refs ...Ref) error {
 			continue
 		}
 		if sum, ok := s.lookup(ref.Hash); ok {
-			if path, err := s.cache.Path(wheels, sum); err == nil {
-				if _, err := os.Stat(path); err == nil {
-					continue
-				}
+			if _, err := s.cache.Find(wheels, sum); err == nil {
+				continue
 			}
 		}
 		missing = append(missing, ref.Filename.String())
@@ -173,6 +171,15 @@ func (s *Store) Lookup(ctx context.Context, ref Ref) (*Wheel, error) {
 	return w, nil
 }
 
+// Use says that wheels are used, those that are in the cache, although none is opened.
+func (s *Store) Use(refs ...Ref) {
+	for _, ref := range refs {
+		if sum, ok := s.lookup(ref.Hash); ok {
+			_, _ = s.cache.Find(wheels, sum) // which notes it
+		}
+	}
+}
+
 // lockName makes one name of a hash.
 func lockName(h Hash) string { return h.Algorithm + "-" + h.Hex }
 
@@ -194,7 +201,10 @@ func (s *Store) cached(ctx context.Context, ref Ref) (*Wheel, error) {
 	if !ok {
 		return nil, nil
 	}
-	path, err := s.cache.Path(wheels, sum)
+	path, err := s.cache.Find(wheels, sum)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

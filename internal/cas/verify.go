@@ -27,35 +27,6 @@ var ErrDamaged = errors.New("damaged")
 // ErrUnknown says that nothing here can tell whether an entry is what it must be.
 var ErrUnknown = errors.New("not checked")
 
-// Proof is an entry to verify, and what lies beside it.
-type Proof struct {
-	Key  string
-	Path string
-
-	store *Store
-}
-
-// Record reads the entry as one that carries its own checksum, which is compared.
-func (p Proof) Record() ([]byte, error) { return readRecord(p.Path) }
-
-// Open opens an entry of the same cache, fs.ErrNotExist when there is none.
-func (p Proof) Open(k Kind, key string) (*os.File, error) {
-	path, err := p.store.Path(k, key)
-	if err != nil {
-		return nil, err
-	}
-	return os.Open(path)
-}
-
-// RecordOf reads another entry as Record does, fs.ErrNotExist when there is none.
-func (p Proof) RecordOf(k Kind, key string) ([]byte, error) {
-	path, err := p.store.Path(k, key)
-	if err != nil {
-		return nil, err
-	}
-	return readRecord(path)
-}
-
 // Finding is an entry that is not known to be as it must be.
 type Finding struct {
 	Entry
@@ -107,10 +78,4 @@ func (s *Store) Verify(ctx context.Context, list []Entry, kinds []Registration, 
 		}
 	}
 	return checked, findings, nil
-}
-
-// IsRecord is the Verify of a record of which only the checksum is proved.
-func IsRecord(_ context.Context, p Proof) error {
-	_, err := p.Record()
-	return err
 }

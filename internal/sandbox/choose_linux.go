@@ -27,12 +27,6 @@ const trialTime = 2 * time.Minute
 // engines are what auto tries, in this order.
 var engines = []string{"namespaces", "direct", "docker", "podman"}
 
-// verdictKind are the records of what worked. Key: boot, kernel, user, the confinement of this process, engine and root.
-var verdictKind = cas.Kind{Name: "sandbox-verdict", Version: 1}
-
-// verdict is such a record.
-type verdict struct{ Works bool }
-
 // Choose returns a sandbox that works, as a trial has shown now or earlier since the host was booted. A choice other than
 // auto gets that one or an error. Auto takes the first that works of namespaces, direct, docker and podman, never an
 // interpreter of the host; when none does, the error (fault.Sandbox) has the reasons of all.

@@ -123,7 +123,7 @@ func plainFile(ctx context.Context, file string, cache *cas.Store) (string, erro
 	}
 	key := hex.EncodeToString(sum.Sum(nil))
 	if name, err := cache.Record(kindArchiveNames, key); err == nil {
-		plain, err := cache.Path(kindArchive, string(name))
+		plain, err := cache.Find(kindArchive, string(name))
 		if err == nil && fileHas(plain, string(name)) {
 			return plain, nil
 		}
