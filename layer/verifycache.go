@@ -35,19 +35,17 @@ func verifyState(_ context.Context, p cas.Proof) error {
 	return nil
 }
 
-// verifyEncoding: what is compressed of a segment inflates to the pieces that the segment's record has. Without a record nothing says
-// what it is; nor does anything use it.
+// verifyEncoding: what is compressed of a segment inflates to the pieces that the segment's record has.
 func verifyEncoding(ctx context.Context, p cas.Proof) error {
 	var pieces []piece
 	data, err := p.RecordOf(segmentKind, p.Key)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, cas.ErrDamaged):
-		return fmt.Errorf("%w: its record is missing or damaged", cas.ErrUnknown)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: it has no record (yet)", cas.ErrUnknown)
+	case errors.Is(err, cas.ErrDamaged), err == nil && json.Unmarshal(data, &pieces) != nil:
+		return fmt.Errorf("%w: its record is, without which it is of no use", cas.ErrDamaged)
 	case err != nil:
 		return err
-	}
-	if json.Unmarshal(data, &pieces) != nil {
-		return fmt.Errorf("%w: its record is damaged", cas.ErrUnknown)
 	}
 	file, err := p.Open(encodingKind, p.Key)
 	if err != nil {

@@ -42,7 +42,7 @@ func newBasePin(s *streams) *cobra.Command {
 			if err := p.Configure(env); err != nil {
 				return err
 			}
-			session, err := s.open(env, p)
+			session, err := s.open(cmd.Context(), env, p)
 			if err != nil {
 				return err
 			}

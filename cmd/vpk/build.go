@@ -39,7 +39,7 @@ func (f *buildFlags) open(cmd *cobra.Command, s *streams, dir string) (*session,
 		return nil, o, err
 	}
 	span := trace.Start(cmd.Context(), trace.OpenCache, "")
-	session, err := s.open(env, o.Project)
+	session, err := s.open(cmd.Context(), env, o.Project)
 	span.End()
 	if err != nil {
 		return nil, o, err

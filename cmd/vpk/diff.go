@@ -47,7 +47,7 @@ func (o *diffOptions) run(cmd *cobra.Command, s *streams, a, b string) error {
 			return fault.Wrap(fault.Usage, "", err)
 		}
 	}
-	session, err := o.sources.open(s)
+	session, err := o.sources.open(cmd.Context(), s)
 	if err != nil {
 		return err
 	}

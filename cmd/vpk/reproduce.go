@@ -54,6 +54,7 @@ func (o *reproduceOptions) run(cmd *cobra.Command, s *streams, dir string) error
 	if err != nil {
 		return err
 	}
+	o.sources.parent = task.Cache
 	session, options, err := o.open(cmd, s, dir)
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (o *reproduceOptions) reproduce(cmd *cobra.Command, s *streams, session *se
 		return pack.Reproduce(cmd.Context(), session.sources, pack.ReproduceOptions{
 			Arch: options.Arch,
 			Build: func(ctx context.Context, c pack.Conditions, dir string) (*pack.Build, error) {
-				return buildInChild(ctx, s, c, dir)
+				return buildInChild(ctx, s, childBuild{c, dir, session.sources.CacheDir()})
 			},
 		})
 	}
@@ -147,6 +148,7 @@ const childVariable = "VPK_REPRODUCE_BUILD"
 type childBuild struct {
 	Conditions pack.Conditions
 	Dir        string
+	Cache      string // of the process that compares
 }
 
 // childTask is what this process is to build for another one, if so; the umask is set here.
@@ -173,8 +175,9 @@ func childTask(s *streams) (task childBuild, isChild bool, err error) {
 const childGrace = 10 * time.Second
 
 // buildInChild runs this program again, with the same words, to build under conditions that a process has as a whole.
-func buildInChild(ctx context.Context, s *streams, c pack.Conditions, dir string) (*pack.Build, error) {
-	task, err := json.Marshal(childBuild{c, dir})
+func buildInChild(ctx context.Context, s *streams, b childBuild) (*pack.Build, error) {
+	c := b.Conditions
+	task, err := json.Marshal(b)
 	if err != nil {
 		return nil, fmt.Errorf("describe build: %w", err)
 	}

@@ -44,7 +44,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(s.usage)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newPack(s), newPlan(s), newTree(s), newVenv(s), newRun(s), newDiff(s), newReproduce(s), newBase(s), newVersion(s))
+	root.AddCommand(newPack(s), newPlan(s), newTree(s), newVenv(s), newRun(s), newDiff(s), newReproduce(s), newBase(s), newCache(s), newVersion(s))
 	addCompletion(root)
 	return root
 }

@@ -77,7 +77,7 @@ func (o *runOptions) run(cmd *cobra.Command, s *streams, what string, args []str
 	}
 	options.Pack.Deliveries.TraceFile = o.trace.file
 	span := trace.Start(cmd.Context(), trace.OpenCache, "")
-	session, err := s.open(env, options.Pack.Project)
+	session, err := s.open(cmd.Context(), env, options.Pack.Project)
 	span.End()
 	if err != nil {
 		return err

@@ -66,8 +66,8 @@ func (f *targetFlags) open(ctx context.Context, s *streams, env config.Environme
 		}
 		var sources *pack.Sources
 		// It does without a cache, and makes none.
-		if _, err := os.Stat(env.CacheDir); env.CacheDir != "" && err == nil {
-			session, err := s.open(env, p)
+		if _, err := os.Stat(env.CacheDir); env.CacheDir != "" && !env.NoCache && err == nil {
+			session, err := s.open(ctx, env, p)
 			if err != nil {
 				return nil, done, err
 			}
@@ -76,7 +76,7 @@ func (f *targetFlags) open(ctx context.Context, s *streams, env config.Environme
 		c, err = pack.Choose(ctx, sources, p, selection, target)
 		return c, done, err
 	}
-	session, err := s.open(env, p)
+	session, err := s.open(ctx, env, p)
 	if err != nil {
 		return nil, done, err
 	}

@@ -55,7 +55,7 @@ func (o *venvOptions) run(cmd *cobra.Command, s *streams, dir string) error {
 		return err
 	}
 	span := trace.Start(cmd.Context(), trace.OpenCache, "")
-	session, err := s.open(env, p)
+	session, err := s.open(cmd.Context(), env, p)
 	span.End()
 	if err != nil {
 		return err

@@ -88,6 +88,7 @@ func (s *Store) shadow(k Kind, key string) error {
 	}
 	s.below.mu.Lock()
 	s.below.shadowed[path] = true
+	delete(s.below.found[k.Name], key)
 	s.below.mu.Unlock()
 	if info, err := os.Lstat(path); err == nil {
 		_ = s.PutRecord(shadowKind, Key(path), []byte(identity(info)))
@@ -110,7 +111,9 @@ func (s *Store) FoundBelow() []Found {
 	defer s.below.mu.Unlock()
 	var list []Found
 	for _, kind := range slices.Sorted(maps.Keys(s.below.found)) {
-		list = append(list, Found{kind, len(s.below.found[kind])})
+		if n := len(s.below.found[kind]); n > 0 {
+			list = append(list, Found{kind, n})
+		}
 	}
 	return list
 }

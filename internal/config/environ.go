@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +16,11 @@ import (
 // Environment is what the environment says; it is read once, at the edge.
 type Environment struct {
 	CacheDir string // VPK_CACHE_DIR, else vpk below the user's cache directory; "" when there is neither
+	NoCache  bool   // VPK_NO_CACHE
 	Base     string // VPK_BASE
 	Sandbox  string // VPK_SANDBOX
+	// CacheFallback is VPK_CACHE_FALLBACK: directories of caches that are only read.
+	CacheFallback []string
 	// Created is SOURCE_DATE_EPOCH, else the epoch.
 	Created time.Time
 	// Mirrors is VPK_MIRROR.
@@ -89,10 +93,12 @@ func ReadEnvironment(environ []string, userCacheDir string) (Environment, error)
 		r.values[name] = value
 	}
 	e := Environment{
-		CacheDir: r.get("VPK_CACHE_DIR"),
-		Base:     r.get("VPK_BASE"),
-		Sandbox:  r.get("VPK_SANDBOX"),
-		Created:  r.created(),
+		CacheDir:      r.get("VPK_CACHE_DIR"),
+		NoCache:       r.flag("VPK_NO_CACHE").On,
+		Base:          r.get("VPK_BASE"),
+		Sandbox:       r.get("VPK_SANDBOX"),
+		CacheFallback: slices.DeleteFunc(filepath.SplitList(r.get("VPK_CACHE_FALLBACK")), func(dir string) bool { return dir == "" }),
+		Created:       r.created(),
 		Selection: Selection{
 			Frozen: r.flag("UV_FROZEN").On, Locked: r.flag("UV_LOCKED").On, Dev: r.flag("UV_DEV").On, NoDev: r.flag("UV_NO_DEV").On,
 			NoDefaultGroups: r.flag("UV_NO_DEFAULT_GROUPS").On, NoGroups: strings.Fields(r.get("UV_NO_GROUP")),

@@ -221,6 +221,7 @@ func (i *image) environment(ctx context.Context, s *Sources, o Options, spec ven
 			return nil, layer.Config{}, err
 		}
 		if known != nil {
+			s.wheels.Use(o.Project.refs(i.selection)...) // of which none is opened
 			if config, err := i.config(o, c, known.commands(own)...); err == nil {
 				c.recall(known.bytecode)
 				known.tell(s)

@@ -25,7 +25,7 @@ type packer struct {
 
 func (p packer) pack(t *testing.T) (*Result, error) {
 	t.Helper()
-	s, err := OpenSources(SourceOptions{
+	s, err := OpenSources(t.Context(), SourceOptions{
 		CacheDir: p.cache, Network: config.Network{ReadTimeout: 10 * time.Second}, Reporter: progress.Discard, Program: p.program,
 	})
 	if err != nil {

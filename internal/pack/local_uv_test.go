@@ -168,7 +168,7 @@ func venvOf(t *testing.T, project, dir, cache, python string, environ []string) 
 	if err := p.Configure(env); err != nil {
 		t.Fatal(err)
 	}
-	sources, err := OpenSources(SourceOptions{CacheDir: cache, Reporter: progress.Discard})
+	sources, err := OpenSources(t.Context(), SourceOptions{CacheDir: cache, Reporter: progress.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,11 +96,11 @@ requires-dist = [{ name = "alpha" }]
 
 func sources(t *testing.T, cache string) *Sources {
 	t.Helper()
-	s, err := OpenSources(SourceOptions{CacheDir: cache, Network: config.Network{ReadTimeout: 10 * time.Second}, Reporter: progress.Discard})
+	s, err := OpenSources(t.Context(), SourceOptions{CacheDir: cache, Network: config.Network{ReadTimeout: 10 * time.Second}, Reporter: progress.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
@@ -197,7 +197,7 @@ func TestLockWithoutSizes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	s, err := OpenSources(SourceOptions{CacheDir: t.TempDir(), Network: config.Network{ReadTimeout: 10 * time.Second}, Reporter: progress.NewPlain(&said, false, false)})
+	s, err := OpenSources(t.Context(), SourceOptions{CacheDir: t.TempDir(), Network: config.Network{ReadTimeout: 10 * time.Second}, Reporter: progress.NewPlain(&said, false, false)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,6 +100,10 @@ func Run(ctx context.Context, s *Sources, o RunOptions) (err error) {
 		return fmt.Errorf("run image: %w", err)
 	}
 	s.reporter.Detail("owners of files are not reproduced")
+	// The container has all it needs in scratch of its own, which is held by itself: who looks after the cache need not wait for its end.
+	if err := s.cache.Release(); err != nil {
+		return fault.Wrap(fault.Delivery, "", err)
+	}
 	o.Started()
 	span := trace.Start(ctx, trace.Run, path.Base(cmd.Args[0]))
 	defer span.End()
