@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 //	exits N PROG ...  runs a program, which must fail with exit code N
 //	registry          starts a registry and sets $REGISTRY
 //	traced FILE STEP  fails unless FILE is a trace with these steps (see tracedCommand)
+//	damage [-in CACHE] KIND...  flips a bit in an entry of each kind of the cache
+//	age DAYS DIR...   makes entries look as if they were used that long ago, of kinds of the cache or of another one
+//	state DIR FILE [NAME]  writes down names, modes, sizes, times and contents, but not the time of a directory NAME
+//	copy FROM TO      copies a directory
 //	unchanged DIR...  fails unless each directory is as empty, or as absent, as a failed command must leave it
 //
 // and the variable $BASE, a base image: a script that needs one begins with [!base] skip.
@@ -68,6 +72,10 @@ func TestScripts(t *testing.T) {
 			"unchanged": unchangedCommand,
 			"exits":     exitsCommand,
 			"traced":    tracedCommand,
+			"damage":    damageCommand,
+			"age":       ageCommand,
+			"state":     stateCommand,
+			"copy":      copyCommand,
 		},
 	})
 }

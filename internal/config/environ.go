@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,7 +96,7 @@ func ReadEnvironment(environ []string, userCacheDir string) (Environment, error)
 		NoCache:       r.flag("VPK_NO_CACHE").On,
 		Base:          r.get("VPK_BASE"),
 		Sandbox:       r.get("VPK_SANDBOX"),
-		CacheFallback: slices.DeleteFunc(filepath.SplitList(r.get("VPK_CACHE_FALLBACK")), func(dir string) bool { return dir == "" }),
+		CacheFallback: r.list("VPK_CACHE_FALLBACK"),
 		Created:       r.created(),
 		Selection: Selection{
 			Frozen: r.flag("UV_FROZEN").On, Locked: r.flag("UV_LOCKED").On, Dev: r.flag("UV_DEV").On, NoDev: r.flag("UV_NO_DEV").On,
@@ -155,6 +154,16 @@ func (r *environReader) get(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// list reads a list of paths; empty ones do not count.
+func (r *environReader) list(name string) (list []string) {
+	for _, path := range filepath.SplitList(r.get(name)) {
+		if path != "" {
+			list = append(list, path)
+		}
+	}
+	return list
 }
 
 // flag reads a boolean variable as uv does (EnvFlag).
