@@ -26,5 +26,6 @@
 // of the cache key and never of the bytes. Cache: for the modules of each part with a Key, an index under what they are compiled from (their
 // paths below the root, their contents, the interpreter id) and their code in one file, named by its SHA-256, which is proven before
 // it is used. The code is without header and without co_filename, which are filled in as it is read: one entry serves every
-// place that the modules can be installed to, and both kinds of header.
+// place that the modules can be installed to, and both kinds of header. An index whose code was removed from the cache, or the other way round, is as
+// none: both are made again.
 package pyc

@@ -16,6 +16,12 @@
 // A new wheel is read once, whole, before it enters the cache: every member must inflate to exactly the size and CRC-32
 // that the archive claims. What that pass learns is recorded (Index), so that later runs open no archive to plan with.
 //
+// # Cache
+//
+// Kinds says how entries are proved: a wheel by its SHA-256, an index by the archive's headers. A wheel and its index leave the cache together
+// (one without the other harms nobody: an index is made again); an alias whose wheel is gone leads to nothing, and the wheel is downloaded. A
+// wheel of a lower cache is used from there; one that is damaged there is got again.
+//
 // # What an archive may be
 //
 // The reader is stricter than pip and about as strict as uv with archives that it streams (crates/uv-extract), because

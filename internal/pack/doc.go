@@ -36,6 +36,9 @@
 //
 // Steps are recorded where the context has a trace.Recorder, each in the room that does it; see internal/trace.
 //
+// The cache is held, so that nothing is removed from it, for as long as Sources are open; but not while a container runs that Run has started,
+// which has all it needs. Caretaker is what looks after a cache: it shows, proves and limits it, of all kinds that the rooms register.
+//
 // Nothing here reads the environment or the clock of the machine but to measure: both come in as options.
 package pack
 

@@ -23,6 +23,9 @@
 // (base-archive). The file index is kept by manifest digest (base-files), the unpacked root too (base-root). With these in
 // the cache, a base that is named by digest needs no network and none of its layers.
 //
+// Where the cache has lower ones, what these have is used from there, an unpacked root too: nobody writes into one. Kinds says how entries are proved;
+// each is harmless without the others.
+//
 // # File index
 //
 // Layers are squashed as the OCI image specification (layer.md) and containerd do it. In the order of the archive: parents
