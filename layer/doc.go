@@ -71,6 +71,7 @@
 // ErrDamaged, after its segments were discarded and made again: opening the layer again gives a good one. If that comes out
 // different, or a wheel itself is damaged, it is another error. Segments and layers are made side by side, as many at once as
 // there are processors, in memory that does not grow with them; the bytes do not depend on it.
+//
 // Kinds says how entries are proved: records by their checksum, what is compressed of a segment by inflating it to what its record says (so that bits no
 // reader of it looks at are left to the blob's digest). A segment's record and data leave the cache together; all others are harmless alone.
 //
