@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,11 +64,18 @@ func TestReadEnvironment(t *testing.T) {
 	}
 }
 
+func TestReadEnvironmentOfCache(t *testing.T) {
+	got, err := ReadEnvironment([]string{"VPK_NO_CACHE=1", "VPK_CACHE_FALLBACK=/a::b:"}, "")
+	if err != nil || !got.NoCache || !slices.Equal(got.CacheFallback, []string{"/a", "b"}) || got.CacheDir != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestReadEnvironmentErrors(t *testing.T) {
 	for _, variable := range []string{
 		"SOURCE_DATE_EPOCH=yesterday", "SOURCE_DATE_EPOCH=-1", "SOURCE_DATE_EPOCH=1.5", "SOURCE_DATE_EPOCH=8589934592", "SOURCE_DATE_EPOCH=0x10",
 		"SOURCE_DATE_EPOCH= 1", "VPK_OFFLINE=maybe", "UV_HTTP_TIMEOUT=1s", "UV_HTTP_TIMEOUT=0", "UV_HTTP_RETRIES=-1",
-		"UV_CONCURRENT_DOWNLOADS=0", "UV_KEYRING_PROVIDER=x", "UV_INDEX=a+b=https://x.example", "UV_FROZEN=2", "VPK_MIRROR=x",
+		"UV_CONCURRENT_DOWNLOADS=0", "UV_KEYRING_PROVIDER=x", "UV_INDEX=a+b=https://x.example", "UV_FROZEN=2", "VPK_MIRROR=x", "VPK_NO_CACHE=2",
 	} {
 		_, err := ReadEnvironment([]string{variable}, "/cache")
 		if name, _, _ := strings.Cut(variable, "="); err == nil || fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), name) {
