@@ -30,6 +30,7 @@ func TestCaretakerWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var said []string
 	c := Caretaker{Dir: dir, Reporter: noted{progress.Discard, func(note string) {
 		said = append(said, note)
@@ -60,9 +61,13 @@ func TestCaretakerWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel = context.WithCancel(t.Context())
+	second, stop := context.WithCancel(t.Context())
+	defer stop()
 	said = nil
-	_, err = OpenSources(ctx, SourceOptions{CacheDir: dir, Reporter: c.Reporter})
+	_, err = OpenSources(second, SourceOptions{CacheDir: dir, Reporter: noted{progress.Discard, func(note string) {
+		said = append(said, note)
+		stop()
+	}}})
 	if !errors.Is(err, context.Canceled) || len(said) != 1 {
 		t.Errorf("OpenSources beside one who has the cache alone: %v, %q", err, said)
 	}
