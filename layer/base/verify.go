@@ -22,6 +22,7 @@ func Kinds() []cas.Registration {
 		{Kind: kindArchiveNames, Verify: cas.IsRecord},
 		{Kind: kindFiles, Verify: verifyFiles},
 		{Kind: kindRoot, Verify: verifyRoot},
+		{Kind: kindLook, Verify: cas.IsRecord},
 	}
 }
 
@@ -49,8 +50,8 @@ func verifyFiles(_ context.Context, p cas.Proof) error {
 	return nil
 }
 
-// verifyRoot: it has what the file index says and nothing else, with the contents and targets of the image. Each use compares again what
-// the interpreter loads; this is all of it.
+// verifyRoot: all that it has is of the file index, with the contents and targets of the image. Which part of the image it is to have only
+// a use knows, by which a root that lacks something is made again.
 func verifyRoot(ctx context.Context, p cas.Proof) error {
 	data, err := p.RecordOf(kindFiles, p.Key)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, cas.ErrDamaged) {
@@ -71,19 +72,21 @@ func verifyRoot(ctx context.Context, p cas.Proof) error {
 	at := shelf{root: root}
 	defer at.close()
 	buffer := make([]byte, 256<<10)
-	for _, e := range files.entries {
-		if err := ctx.Err(); err != nil {
+	return fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
 			return err
+		}
+		e, ok := files.Lookup(name)
+		if !ok {
+			return fmt.Errorf("%w: %q is not of the image", cas.ErrDamaged, name)
 		}
 		if err := checkEntry(root, &at, e, buffer); err != nil {
 			return fmt.Errorf("%w: %w", cas.ErrDamaged, err)
 		}
-	}
-	return fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
-		if _, ok := files.Lookup(name); err == nil && !ok {
-			err = fmt.Errorf("%w: %q is not of the image", cas.ErrDamaged, name)
-		}
-		return err
+		return nil
 	})
 }
 

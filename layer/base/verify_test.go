@@ -17,11 +17,12 @@ import (
 func TestVerify(t *testing.T) {
 	r, cache := newTestRegistry(t), newStore(t)
 	r.push(t, "python:3", basetest.PythonImage(t, bookworm))
-	img := mustOpen(t, r.host()+"/python:3", Options{Cache: cache, Transport: client(t)})
+	img := mustOpen(t, r.host()+"/python:3", Options{Cache: cache, Transport: client(t), Boot: "boot"})
 	root, err := img.Root(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	settle(t, img, root)
 	seen := castest.Verify(t, cache, Kinds(), img.Facts.Stdlib+"/os.py")
 	archive := newStore(t)
 	plain := tarDir(t, writeLayout(t, []string{""}, []mutate.Appendable{basetest.PythonImage(t, bookworm)}))
@@ -39,8 +40,8 @@ func TestVerify(t *testing.T) {
 	program := filepath.Join(root, img.Facts.Interpreter)
 	away := program + ".away"
 	for name, spoil := range map[string]func() error{
-		"file too many": func() error { return os.WriteFile(filepath.Join(root, "etc", "more"), nil, 0o644) },
-		"file too few":  func() error { return os.Rename(program, filepath.Join(t.TempDir(), "program")) },
+		"file too many": func() error { return os.WriteFile(filepath.Join(root, "usr", "more"), nil, 0o644) },
+		"other content": func() error { return os.WriteFile(program, []byte("no"), 0o755) },
 		"link for file": func() error { return errors.Join(os.Rename(program, away), os.Symlink(away, program)) },
 	} {
 		if err := spoil(); err != nil {
