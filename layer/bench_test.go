@@ -98,6 +98,9 @@ func BenchmarkSegment(b *testing.B) {
 func BenchmarkHash(b *testing.B) {
 	spec, _ := wheelLike(b)
 	builder := NewBuilder(benchCache(b))
+	if _, err := builder.make(b.Context(), spec, false); err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
 		if _, err := builder.make(b.Context(), spec, false); err != nil {
 			b.Fatal(err)

@@ -1,8 +1,10 @@
 """bench.py BUILD [--rounds N] [--input NAME] [--only CONTESTANT] [--write FILE]
 
-Packs two projects with vpk and with what else does the same, side by side on this machine: wheels from a file server on
+Packs projects with vpk and with what else does the same, side by side on this machine: wheels from a file server on
 loopback, images to a registry on loopback, medians of N rounds. Prints a table of times, and of how many times as long as
-vpk each one takes. BUILD is where the tools are (see setup-tests, setup-buildkit) and where everything is made.
+vpk each one takes; and packs generated wheels, measures the parts of vpk alone, and says which goals are met. BUILD is where the
+tools are (see setup-tests, setup-buildkit) and where everything is made. Who is not here is left out, which the report says; who
+fails is left out from then on, and the exit status is 1.
 """
 
 import argparse
@@ -10,84 +12,196 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import shutil
-import statistics
 import subprocess
+import sys
+import time
 import urllib.request
 
+import docker
+import floor
+import gobench
 import inputs
 import peers
+import report
 import servers
 import start
+import synthetic
 
-SITUATIONS = ["first build", "new image, wheels and bytecode known", "nothing changed", "app.py changed", "one dependency changed",
-              "cold base"]
+INPUTS = ["example", "scientific", "synthetic", "go"]
+SMALL, LARGE = 300_000_000, 3_000_000_000  # bytes of synthetic files
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--input", action="append", help="example, scientific; default both")
+    parser.add_argument("--budget", type=float, default=150,
+                        help="seconds after which a contestant other than vpk begins no further round with an input (default %(default)s)")
+    parser.add_argument("--input", action="append", choices=INPUTS, help="default all; go: the benchmarks of vpk's parts")
     parser.add_argument("--only", action="append", help="contestants; default all")
     parser.add_argument("--write", type=pathlib.Path, help="where the tables go, as Markdown")
     args = parser.parse_args()
-    build = args.build.resolve()
-    work = build / "bench"
-    shutil.rmtree(work / "run", ignore_errors=True)
-    (work / "run").mkdir(parents=True)
-    (work / "wheels").mkdir(exist_ok=True)
-    log = work / "log"
-    log.unlink(missing_ok=True)
-    uv, python, crane = (os.environ["VPK_TEST_" + n] for n in ("UV", "PYTHON", "CRANE"))
-    demo = pathlib.Path(__file__).parent.parent / "fastapi-demo"
+    args.input = args.input or INPUTS
 
-    with contextlib.ExitStack() as stack:
-        host = stack.enter_context(servers.wheelhouse(work / "wheels", log))
-        registry = stack.enter_context(servers.registry(os.environ["VPK_TEST_REGISTRY"], work / "run" / "registry", log))
-        address = stack.enter_context(servers.buildkit(build / "tools" / "buildkit", work / "run" / "buildkit", registry, log))
+    bench = Bench(args)
+    sections = []
+    if set(args.input) - {"go"}:
+        with contextlib.ExitStack() as stack:
+            bench.serve(stack)
+            sections += bench.commands()
+    if "go" in args.input:
+        print("go: benchmarks of the parts", flush=True)
+        try:
+            sections.append(gobench.measure(args.rounds))
+        except (OSError, ValueError, subprocess.CalledProcessError) as err:
+            bench.fail("the Go benchmarks", err)
 
-        push = lambda layout, name: subprocess.run(
-            [crane, "push", "--insecure", layout, f"{registry}/{name}"], check=True, capture_output=True, text=True).stdout.strip()
-        base = push(os.environ["VPK_TEST_BASE12"], "base:nonroot")
-        builder = make_builder(work / "run", crane, push(os.environ["VPK_TEST_BASE12_DEBUG"], "builder:base"), uv, f"{registry}/builder:uv")
-
-        contestants = [
-            peers.Vpk(build / "vpk", work / "run" / "prepared"),
-            peers.BuildKit(build / "tools" / "buildkit" / "buildctl", address, builder),
-            peers.ByHand(uv, python, crane),
-            peers.Uv(uv, python, True),
-            peers.Uv(uv, python, False),
-        ]
-        contestants = [c for c in contestants if not args.only or c.name in args.only]
-        text = [header(args.rounds, uv)]
-        for what in inputs.make(work / "run", demo, uv, python, work / "wheels", host):
-            if args.input and what.name not in args.input:
-                continue
-            costs = {}
-            images = {}
-            for number in range(args.rounds):
-                for contestant in contestants:
-                    place = peers.Place(work / "run" / "place", f"{registry}/{what.name}-{contestants.index(contestant)}-{number}", "", log)
-                    shutil.rmtree(place.work, ignore_errors=True)
-                    place.work.mkdir()
-                    subprocess.run([crane, "copy", "--insecure", base, f"{place.repository}:base"], check=True, capture_output=True)
-                    place.base = f"{place.repository}@{base.rsplit('@')[1]}"
-                    for situation, cost in contestant.situations(place, what):
-                        costs.setdefault((contestant.name, situation), []).append(cost)
-                        print(f"{what.name} {number + 1}/{args.rounds}: {contestant.name}: {situation}: {cost.seconds:.2f} s", flush=True)
-                    images[contestant.name] = image_size(place.repository, base)
-            text.append(table(what, [c.name for c in contestants], costs, images))
-            if what.name == "example":
-                place = work / "run" / "start"
-                place.mkdir()
-                text.append(start.measure(build / "vpk", what.directory, f"oci:{os.environ['VPK_TEST_BASE12']}", place, 7))
-    report = "\n".join(text)
-    print("\n" + report)
+    text = report.ABOUT + report.machine(bench.versions)
+    if bench.left_out:
+        text += "\n" + "".join(f"Left out: {what}.\n" for what in bench.left_out)
+    text = "\n".join([text, *sections])
+    print("\n" + text)
     if args.write:
         args.write.parent.mkdir(exist_ok=True)
-        args.write.write_text(report)
+        args.write.write_text(text)
+    sys.exit(bench.failed)
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.build = args.build.resolve()
+        self.work = self.build / "bench"
+        self.run = self.work / "run"
+        self.log = self.work / "log"
+        self.versions, self.left_out, self.failed = [], [], 0
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.run.mkdir(parents=True)
+        self.log.unlink(missing_ok=True)
+
+    def fail(self, what, err):
+        self.failed = 1
+        self.left_out.append(f"{what}, which failed ({err})")
+        print(f"bench: {what}: {err}", file=sys.stderr, flush=True)
+
+    def serve(self, stack):
+        """Starts what all talk to, and decides who takes part."""
+        self.wheels = self.work / "wheels"
+        self.wheels.mkdir(exist_ok=True)
+        self.uv, self.python, self.crane = (os.environ["VPK_TEST_" + n] for n in ("UV", "PYTHON", "CRANE"))
+        self.host = stack.enter_context(servers.wheelhouse(self.wheels, self.log))
+        self.registry = stack.enter_context(servers.registry(os.environ["VPK_TEST_REGISTRY"], self.run / "registry", self.log))
+        self.base = self.push(os.environ["VPK_TEST_BASE12"], "base:nonroot")
+        builder = make_builder(self.run, self.crane, self.push(os.environ["VPK_TEST_BASE12_DEBUG"], "builder:base"), self.uv,
+                               f"{self.registry}/builder:uv")
+        self.versions.append(docker.quiet(self.uv, "--version").split("(")[0].strip())
+        self.vpk, self.prepared = self.build / "vpk", self.run / "prepared"
+        self.contestants = [peers.Vpk(self.vpk, self.prepared)]
+
+        tools = self.build / "tools" / "buildkit"
+        if self.wanted("BuildKit"):
+            if (tools / "buildctl").exists():
+                try:
+                    address = stack.enter_context(servers.buildkit(tools, self.run / "buildkit", self.registry, self.log))
+                    self.contestants.append(peers.BuildKit(tools / "buildctl", address, builder))
+                    self.versions.append(f"BuildKit {(tools / 'pin').read_text().strip().lstrip('v')}")
+                except servers.NotStarted as err:
+                    self.fail("BuildKit", err)
+            else:
+                self.left_out.append("BuildKit, which is not installed (testdata/setup-buildkit)")
+        if self.wanted("Docker"):
+            found = docker.find(self.base, builder)
+            if isinstance(found, str):
+                self.left_out.append(f"Docker: {found}")
+            else:
+                stack.callback(found.clean)
+                self.contestants.append(found)
+                self.versions.append(f"Docker {found.version}")
+        self.contestants += [c for c in (peers.ByHand(self.uv, self.python, self.crane), peers.Uv(self.uv, self.python, True),
+                                         peers.Uv(self.uv, self.python, False)) if self.wanted(c.name)]
+        for contestant in list(self.contestants):  # vpk's own is needed in any case: it prepares the cache.
+            print(f"warm-up: {contestant.name}", flush=True)
+            self.attempt(contestant, lambda: contestant.warm_up(self.place(f"warm-up-{self.contestants.index(contestant)}")))
+        if not self.wanted("vpk"):
+            self.contestants = [c for c in self.contestants if c.name != "vpk"]
+
+    def wanted(self, name):
+        return not self.args.only or any(name.startswith(o) for o in self.args.only)
+
+    def push(self, layout, name):
+        return subprocess.run([self.crane, "push", "--insecure", layout, f"{self.registry}/{name}"], check=True, capture_output=True,
+                              text=True).stdout.strip()
+
+    def place(self, name):
+        """An empty directory, and a repository that holds the base and nothing else."""
+        place = peers.Place(self.run / "place", f"{self.registry}/{name}", "", self.log)
+        shutil.rmtree(place.work, ignore_errors=True)
+        place.work.mkdir()
+        subprocess.run([self.crane, "copy", "--insecure", self.base, f"{place.repository}:base"], check=True, capture_output=True)
+        place.base = f"{place.repository}@{self.base.rsplit('@')[1]}"
+        return place
+
+    def attempt(self, contestant, what):
+        """Without vpk there is nothing to compare; anyone else is left out from then on."""
+        try:
+            what()
+        except peers.Failed as err:
+            if contestant.name == "vpk":
+                sys.exit(f"bench: {err}")
+            self.fail(contestant.name, err)
+            self.contestants.remove(contestant)
+
+    def commands(self):
+        sections, results, sets = [], [], []
+        demo = pathlib.Path(__file__).parent.parent / "fastapi-demo"
+        layout = f"oci:{os.environ['VPK_TEST_BASE12']}"
+        for what in inputs.make(self.run, demo, self.uv, self.python, self.wheels, self.host, self.args.input):
+            r = self.project(what)
+            results.append(r)
+            r.modules, r.compiling = floor.measure(self.vpk, what.directory, layout, self.directory("floor"), 3)
+            sections.append(r.table())
+            if what.name == "example":
+                sections.append(start.measure(self.vpk, what.directory, layout, self.directory("start"), 7))
+        if "synthetic" in self.args.input:
+            for total in SMALL, LARGE:
+                print(f"synthetic, {total / 1e9:.1f} GB: wheels", flush=True)
+                try:
+                    sets.append(synthetic.measure(self.vpk, self.wheels, self.host, self.place(f"synthetic-{total}"), self.prepared, total,
+                                                  self.args.rounds, self.args.budget))
+                except peers.Failed as err:
+                    self.fail(f"{total / 1e9:.1f} GB of synthetic wheels", err)
+            if sets:
+                sections.append(report.synthetic_table(sets))
+        return [report.goals(results, sets), *sections]
+
+    def directory(self, name):
+        (self.run / name).mkdir()
+        return self.run / name
+
+    def project(self, what):
+        """All contestants in turn, so often."""
+        r = report.Results(what.name, [c.name for c in self.contestants])
+        servers.read(what.bumped, self.wheels)
+        servers.read((what.other / "uv.lock").read_text(), self.wheels)
+        spent = dict.fromkeys(r.names, 0.0)
+        for number in range(self.args.rounds):
+            for at, contestant in enumerate(list(self.contestants)):
+                name = contestant.name
+                if number and name != "vpk" and spent[name] > self.args.budget:
+                    continue
+
+                def attend():
+                    place = self.place(f"{what.name}-{at}-{number}")
+                    for situation, cost in contestant.situations(place, what):
+                        r.note(name, situation, cost)
+                        print(f"{what.name} {number + 1}/{self.args.rounds}: {name}: {situation}: {cost.seconds:.2f} s", flush=True)
+                    r.images[name] = image_size(place.repository, self.base)
+
+                began = time.monotonic()
+                self.attempt(contestant, attend)
+                spent[name] += time.monotonic() - began
+        return r
 
 
 def make_builder(work, crane, base, uv, name):
@@ -111,48 +225,6 @@ def image_size(repository, base):
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://{host}/v2/{name}/tags/list") as answer:
         tags = [t for t in json.load(answer)["tags"] if t != "base"]
     return sum(l["size"] for l in layers(tags[0])[len(layers("base")):]) if tags else 0
-
-
-ABOUT = """# Benchmarks
-
-Whole commands, side by side in one run: `make bench` repeats it (`make bench ROUNDS=5` for better medians). Both projects are locked when the
-bench is run. Wheels come from a file server and images go to a registry, both on loopback; the base is in the registry. A first build
-begins without wheels and bytecode, but knows the base, as BuildKit does; \"new image\" is a project whose dependencies, and one more, were
-packed before as another project. BuildKit builds the tutorial's Dockerfile. Figures in brackets: how many times as long as vpk.
-vpk's layers hold the standard library's bytecode too (4.7 MB, one layer for all images on a base), the others' do not. The largest
-process is vpk or uv itself or one that compiles.
-
-"""
-
-
-def header(rounds, uv):
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    version = subprocess.run([uv, "--version"], check=True, capture_output=True, text=True).stdout.split("(")[0].strip()
-    return ABOUT + f"Measured on {os.cpu_count()} × {cpu}, Linux {platform.release()}; {version}, BuildKit 0.34.2; medians of {rounds}.\n"
-
-
-def seconds(value):
-    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
-
-
-def table(what, names, costs, images):
-    median = lambda name, situation: statistics.median(c.seconds for c in costs[name, situation])
-    lines = [f"## {what.name}\n", "| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for situation in SITUATIONS:
-        cells = []
-        for name in names:
-            if (name, situation) not in costs:
-                cells.append("")
-                continue
-            value, cell = median(name, situation), ""
-            if name != names[0] and (names[0], situation) in costs:
-                cell = f" ({value / median(names[0], situation):.1f}×)"
-            cells.append(seconds(value) + cell)
-        lines.append(f"| {situation} | " + " | ".join(cells) + " |")
-    peak = lambda name: max((c.peak for (n, _), cs in costs.items() if n == name for c in cs), default=0)
-    lines.append("| largest process | " + " | ".join(f"{peak(n) / 1e6:.0f} MB" if peak(n) else "" for n in names) + " |")
-    lines.append("| layers over the base | " + " | ".join(f"{images[n] / 1e6:.1f} MB" if images[n] else "" for n in names) + " |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is packed: two projects, each with its lock, a lock with one dependency changed, and one with a dependency more."""
+"""What is packed: real projects, each with its lock, a lock with one dependency changed, and one with a dependency more."""
 
 import dataclasses
 import pathlib
@@ -48,6 +48,26 @@ class Input:
         return to
 
 
+EMPTY = '''version = 1
+revision = 3
+requires-python = ">=3.11"
+
+[[package]]
+name = "empty"
+version = "1"
+source = { virtual = "." }
+'''
+
+
+def empty(directory: pathlib.Path) -> pathlib.Path:
+    """A project without dependencies, to warm up with."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "pyproject.toml").write_text('[project]\nname = "empty"\nversion = "1"\nrequires-python = ">=3.11"\n')
+    (directory / "uv.lock").write_text(EMPTY)
+    (directory / "app.py").write_text("")
+    return directory
+
+
 def lock(uv, python, directory, *more):
     subprocess.run([uv, "lock", "--quiet", "--python", python, "--project", directory, *more], check=True)
     return (directory / "uv.lock").read_text()
@@ -61,9 +81,11 @@ def wheel_of_ours(name: str) -> bool:
     return (bool(re.search(r"cp311|py3|abi3", python + abi)) or abi == "abi3") and bool(re.search(r"any$|manylinux.*x86_64", platform))
 
 
-def make(build: pathlib.Path, demo: pathlib.Path, uv, python, wheels: pathlib.Path, host: str) -> list[Input]:
+def make(build: pathlib.Path, demo: pathlib.Path, uv, python, wheels: pathlib.Path, host: str, names: list[str]) -> list[Input]:
     inputs = []
     for name, dependencies, victim in [("example", None, "idna"), ("scientific", SCIENTIFIC, "python-dateutil")]:
+        if name not in names:
+            continue
         directory = build / name
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)

@@ -1,33 +1,44 @@
 """The contestants. Each packs a project and pushes the image to a repository, in the situations that it can be in."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
 import subprocess
-import time
+import sys
 
 import inputs
+
+FIRST, NEW, SAME, APP, DEPENDENCY, COLD = SITUATIONS = [
+    "first build", "new image, wheels and bytecode known", "nothing changed", "app.py changed", "one dependency changed", "cold base"]
+
+
+class Failed(Exception):
+    """A contestant's command did."""
 
 
 @dataclasses.dataclass
 class Cost:
     seconds: float
-    peak: int = 0  # bytes of the largest process that was waited for; 0 where a daemon does the work
+    own: int = 0  # bytes that the program itself had in memory at the most; 0 where that says nothing
+    largest: int = 0  # the same of the largest process among it and those it waited for; 0 where a daemon does the work
 
 
 def run(argv, log, env=None, cwd=None) -> Cost:
     os.sync()  # What the one before left for the disk is not this one's time.
+    result = log.with_name("measured.json")
+    result.unlink(missing_ok=True)
     with open(log, "ab") as out:
-        start = time.monotonic()
-        process = subprocess.Popen([str(a) for a in argv], stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=cwd,
-                                   env={**os.environ, **(env or {})})
-        _, status, usage = os.wait4(process.pid, 0)
-        took = time.monotonic() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"bench: {' '.join(map(str, argv))}: exit code {process.returncode}, see {log}")
-    return Cost(took, usage.ru_maxrss * 1024)
+        measure = [sys.executable, "-I", "-S", pathlib.Path(__file__).with_name("measure.py"), result, *argv]
+        subprocess.run([str(a) for a in measure], stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=cwd, env={**os.environ, **(env or {})})
+    try:
+        measured = json.loads(result.read_text())
+    except (OSError, ValueError):
+        raise Failed(f"{argv[0]} does not start, see {log}") from None
+    if measured["code"]:
+        raise Failed(f"{' '.join(map(str, argv))}: exit code {measured['code']}, see {log}")
+    return Cost(measured["seconds"], measured["own"], measured["largest"])
 
 
 def edit(project: pathlib.Path, count: int):
@@ -55,33 +66,25 @@ class Vpk:
         return run([self.binary, "pack", project, "--base", place.base, "-t", f"{place.repository}:vpk", "--push", "--quiet"],
                    place.log, {"VPK_CACHE_DIR": str(cache)})
 
-    def prepare(self, place, project):
-        """A cache that knows the base and nothing of the project."""
-        empty = place.work / "empty"
-        empty.mkdir(parents=True)
-        (empty / "pyproject.toml").write_text('[project]\nname = "empty"\nversion = "1"\nrequires-python = ">=3.11"\n')
-        (empty / "uv.lock").write_text('version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n[[package]]\nname = "empty"\nversion = "1"\nsource = { virtual = "." }\n')
-        (empty / "app.py").write_text("")
-        self.pack(place, empty, self.prepared)
-        shutil.rmtree(empty)
+    def warm_up(self, place):
+        """A cache that knows the base and nothing of a project."""
+        self.pack(place, inputs.empty(place.work / "project"), self.prepared)
 
     def situations(self, place, what: inputs.Input):
         project, cache = what.copy(place.work / "project"), place.work / "cache"
-        if not self.prepared.exists():
-            self.prepare(place, project)
         shutil.copytree(self.prepared, cache, symlinks=True)
-        yield "first build", self.pack(place, project, cache)
-        yield "nothing changed", self.pack(place, project, cache)
+        yield FIRST, self.pack(place, project, cache)
+        yield SAME, self.pack(place, project, cache)
         edit(project, 1)
-        yield "app.py changed", self.pack(place, project, cache)
+        yield APP, self.pack(place, project, cache)
         (project / "uv.lock").write_text(what.bumped)
-        yield "one dependency changed", self.pack(place, project, cache)
+        yield DEPENDENCY, self.pack(place, project, cache)
         shutil.rmtree(cache)
         shutil.copytree(self.prepared, cache, symlinks=True)
         self.pack(place, what.other, cache)
-        yield "new image, wheels and bytecode known", self.pack(place, what.copy(place.work / "project"), cache)
+        yield NEW, self.pack(place, what.copy(place.work / "project"), cache)
         shutil.rmtree(cache)
-        yield "cold base", self.pack(place, what.directory, cache)
+        yield COLD, self.pack(place, what.directory, cache)
         shutil.rmtree(cache)
 
 
@@ -91,27 +94,28 @@ class BuildKit:
     def __init__(self, buildctl, address, builder):
         self.buildctl, self.address, self.builder, self.count = buildctl, address, builder, 0
 
+    def warm_up(self, place):
+        self.build(place, inputs.empty(place.work / "project"), "warm-up")
+
     def build(self, place, project, cache, *more):
         (project / "Dockerfile").write_text(inputs.DOCKERFILE.format(builder=self.builder, base=place.base, cache=cache))
         return dataclasses.replace(run([
             self.buildctl, f"--addr={self.address}", "build", "--progress=plain", "--frontend=dockerfile.v0",
             f"--local=context={project}", f"--local=dockerfile={project}",
             f"--output=type=image,name={place.repository}:buildkit,push=true,registry.insecure=true", *more,
-        ], place.log), peak=0)
+        ], place.log), own=0, largest=0)
 
     def situations(self, place, what: inputs.Input):
         project = what.copy(place.work / "project")
         self.count += 1
-        if self.count == 1:
-            self.build(place, project, "warm-up")
         cache = f"{what.name}-{self.count}"
-        yield "first build", self.build(place, project, cache, "--no-cache")
-        yield "nothing changed", self.build(place, project, cache)
+        yield FIRST, self.build(place, project, cache, "--no-cache")
+        yield SAME, self.build(place, project, cache)
         edit(project, self.count)
-        yield "app.py changed", self.build(place, project, cache)
+        yield APP, self.build(place, project, cache)
         (project / "uv.lock").write_text(what.bumped)
-        yield "one dependency changed", self.build(place, project, cache)
-        yield "new image, wheels and bytecode known", self.build(place, what.copy(project), cache, "--no-cache")
+        yield DEPENDENCY, self.build(place, project, cache)
+        yield NEW, self.build(place, what.copy(project), cache, "--no-cache")
 
 
 class Uv:
@@ -121,6 +125,9 @@ class Uv:
         self.name = "uv sync" + (" --compile-bytecode" if bytecode else "")
         self.uv, self.python, self.bytecode = uv, python, bytecode
 
+    def warm_up(self, place):
+        self.sync(place, inputs.empty(place.work / "project"), place.work / "cache")
+
     def sync(self, place, project, cache):
         return run([self.uv, "sync", "--frozen", "--no-dev", "--quiet", "--link-mode=copy", "--python", self.python,
                     "--project", project, *(["--compile-bytecode"] if self.bytecode else [])],
@@ -128,10 +135,10 @@ class Uv:
 
     def situations(self, place, what: inputs.Input):
         project, cache = what.copy(place.work / "project"), place.work / "cache"
-        yield "first build", self.sync(place, project, cache)
-        yield "nothing changed", self.sync(place, project, cache)
+        yield FIRST, self.sync(place, project, cache)
+        yield SAME, self.sync(place, project, cache)
         shutil.rmtree(project / ".venv")
-        yield "new image, wheels and bytecode known", self.sync(place, project, cache)
+        yield NEW, self.sync(place, project, cache)
         shutil.rmtree(cache)
 
 
@@ -143,6 +150,9 @@ class ByHand:
     def __init__(self, uv, python, crane):
         self.sync, self.crane = Uv(uv, python, True), crane
 
+    def warm_up(self, place):
+        self.build(place, inputs.empty(place.work / "project"), place.work / "cache")
+
     def append(self, place, project):
         script = 'tar -C "$1" --sort=name --mtime=@0 --owner=65532 --group=65532 --transform="s,^,app/," -c .venv app.py |' \
                  ' gzip -n >"$2" && "$3" append --insecure -b "$4" -f "$2" -t "$5"'
@@ -151,16 +161,16 @@ class ByHand:
 
     def build(self, place, project, cache):
         costs = [self.sync.sync(place, project, cache), self.append(place, project)]
-        return Cost(sum(c.seconds for c in costs), max(c.peak for c in costs))
+        return Cost(sum(c.seconds for c in costs), 0, max(c.largest for c in costs))
 
     def situations(self, place, what: inputs.Input):
         project, cache = what.copy(place.work / "project"), place.work / "cache"
-        yield "first build", self.build(place, project, cache)
-        yield "nothing changed", self.build(place, project, cache)
+        yield FIRST, self.build(place, project, cache)
+        yield SAME, self.build(place, project, cache)
         edit(project, 1)
-        yield "app.py changed", self.build(place, project, cache)
+        yield APP, self.build(place, project, cache)
         (project / "uv.lock").write_text(what.bumped)
-        yield "one dependency changed", self.build(place, project, cache)
+        yield DEPENDENCY, self.build(place, project, cache)
         shutil.rmtree(project / ".venv")
-        yield "new image, wheels and bytecode known", self.build(place, what.copy(project), cache)
+        yield NEW, self.build(place, what.copy(project), cache)
         shutil.rmtree(cache)

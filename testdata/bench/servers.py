@@ -15,6 +15,10 @@ import time
 import urllib.request
 
 
+class NotStarted(Exception):
+    """A server did not."""
+
+
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -34,7 +38,7 @@ def program(argv, log, ready, env=None):
                 break
             except (OSError, subprocess.CalledProcessError):
                 if time.monotonic() > deadline or process.poll() is not None:
-                    sys.exit(f"bench: {argv[0]} does not start, see {log}")
+                    raise NotStarted(f"{argv[0]} does not start, see {log}")
                 time.sleep(0.05)
         yield
     finally:
@@ -114,6 +118,16 @@ def localise(lock: str, directory: pathlib.Path, host: str, wanted) -> str:
         return f'url = "{host}/{digest}/{name}", hash = "sha256:{digest}"'
 
     return FILE.sub(place, lock)
+
+
+def read(lock: str, directory: pathlib.Path):
+    """Reads the files of a localised lock that are here once, so that the first who asks for them does not wait for the disk."""
+    for url, digest in FILE.findall(lock):
+        path = directory / digest / url.rsplit("/", 1)[1]
+        if path.exists():
+            with open(path, "rb") as f:
+                while f.read(1 << 20):
+                    pass
 
 
 if __name__ == "__main__":
