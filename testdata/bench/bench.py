@@ -159,9 +159,11 @@ class Bench:
         for what in inputs.make(self.run, demo, self.uv, self.python, self.wheels, self.host, self.args.input):
             r = self.project(what)
             results.append(r)
+            print(f"{what.name}: the floor", flush=True)
             r.modules, r.compiling = floor.measure(self.vpk, what.directory, layout, self.directory("floor"), 3)
             sections.append(r.table())
             if what.name == "example":
+                print(f"{what.name}: how it starts", flush=True)
                 sections.append(start.measure(self.vpk, what.directory, layout, self.directory("start"), 7))
         if "synthetic" in self.args.input:
             for total in SMALL, LARGE:

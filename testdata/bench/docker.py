@@ -75,12 +75,9 @@ class Docker:
         """Takes from the daemon what was built, and nothing else."""
         quiet(self.program, "image", "rm", "--force", LABEL)
         quiet(self.program, "image", "prune", "--force", "--filter", f"label={LABEL}")
-        for _ in range(9):  # What others stand on goes only after them.
-            made = [r for r in self.records() if r not in self.known]
-            if not made:
-                break
-            for record in made:
-                quiet(self.program, "builder", "prune", "--all", "--force", "--filter", f"id={record}")
+        made = [r for r in self.records() if r not in self.known]
+        if made:
+            quiet(self.program, "builder", "prune", "--all", "--force", "--filter", f"id=^({'|'.join(made)})$")
 
 
 def find(base, builder) -> Docker | str:

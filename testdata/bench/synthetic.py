@@ -1,7 +1,7 @@
 """A generated set of wheels: whether memory stays the same however large they are, and how near the disk vpk comes.
 
 A set has a third of its bytes in one wheel with files of hundreds of megabytes that nothing compresses, a third in four wheels of some large
-files, half of them text, and a third in small modules of text. It is generated once, from fixed seeds, into the directory of the file server.
+files, half of them text, and a third in a hundred wheels of two hundred modules of text each. A smaller set has as many files, which are smaller. It is generated once, from fixed seeds, into the directory of the file server.
 """
 
 import base64
@@ -59,11 +59,8 @@ def files(kind, rng, total):
         return [("half.bin", total // 2, noise), ("quarter.bin", total // 4, noise), ("rest.bin", total // 4, noise)]
     if kind == "large":
         return [(f"large{n}.bin", total // 8, noise if n < 4 else prose) for n in range(8)]
-    small = []
-    while total > 0:
-        small.append((f"m{len(small):04}.py", min(total, rng.randrange(10_000, 90_000)), prose))
-        total -= small[-1][1]
-    return small
+    shares = [rng.randrange(1, 9) for _ in range(200)]
+    return [(f"m{n:03}.py", total * share // sum(shares), prose) for n, share in enumerate(shares)]
 
 
 def generate(directory: pathlib.Path, kind: str, package: str, total: int) -> Wheel:
@@ -106,11 +103,11 @@ def wheels(directory: pathlib.Path, total: int) -> list[Wheel]:
         have = [Wheel(**w) for w in json.loads(known.read_text())]
         if all((directory / w.sha256 / w.file).exists() for w in have):
             return have
-    third, small = total // 3, max(1, total // 3 // 10_000_000)
+    third = total // 3
     jobs = [("giant", "giant", third)]
     jobs += [("large", f"large{n}", third // 4) for n in range(4)]
-    jobs += [("small", f"small{n:03}", third // small) for n in range(small)]
-    jobs += [("small", "more", 1_000_000)]
+    jobs += [("small", f"small{n:03}", third // 100) for n in range(100)]
+    jobs += [("small", "more", third // 1000)]
     with concurrent.futures.ProcessPoolExecutor() as pool:
         have = list(pool.map(generate, [directory] * len(jobs), *zip(*jobs)))
     known.write_text(json.dumps([dataclasses.asdict(w) for w in have]))
