@@ -9,7 +9,7 @@ DEFAULT_INDEX ?=
 FUZZTIME ?= 20s
 ROUNDS ?= 3
 
-.PHONY: all build demo test race proof digests bench fuzz lint clean
+.PHONY: all build demo test race proof digests bench bench-go fuzz lint clean
 
 all: build
 
@@ -40,11 +40,16 @@ digests:
 	@testdata/setup-tests build
 	@. build/env && VPK_PROOF=1 go test -count 1 -v -timeout 60m -run 'TestDigestDependsOnInputsAlone$$' ./internal/e2e
 
-## bench: whole commands against BuildKit, uv and a pipeline by hand, side by side; writes docs/benchmarks.md
+## bench: whole commands against BuildKit, Docker, uv and a pipeline by hand, side by side; writes docs/benchmarks.md
 bench: build
 	@testdata/setup-tests build
-	@testdata/setup-buildkit build/tools/buildkit
+	@testdata/setup-buildkit build/tools/buildkit || echo "bench: no BuildKit is to be had here" >&2
 	@. build/env && python3 testdata/bench/bench.py build --rounds $(ROUNDS) --write docs/benchmarks.md
+
+## bench-go: the parts of vpk alone, beside the limits of the machine
+bench-go:
+	@mkdir -p build
+	@python3 testdata/bench/bench.py build --input go --rounds $(ROUNDS)
 
 ## fuzz: each fuzzer for FUZZTIME
 fuzz:

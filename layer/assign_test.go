@@ -100,6 +100,10 @@ func TestAssignIsStable(t *testing.T) {
 			Limit: rapid.IntRange(1, layer.MaxOwnLayers).Draw(t, "limit"),
 			Mode:  rapid.SampledFrom([]layer.Mode{"", layer.Auto, layer.PerPackage, layer.Single}).Draw(t, "mode"),
 		}
+		grouped := rapid.StringOfN(rapid.RuneFrom([]rune("ab")), 0, min(2, a.Limit-1), -1).Draw(t, "groups")
+		for _, initial := range grouped {
+			a.Groups = append(a.Groups, layer.Group{Name: string(initial), Match: func(name string) bool { return name[0] == byte(initial) }})
+		}
 		unit := rapid.Custom(func(t *rapid.T) layer.Unit {
 			size := rapid.OneOf(rapid.Int64Range(0, 2*mib-1), rapid.Int64Range(2*mib, 90*mib)).Draw(t, "size")
 			return layer.Unit{Name: rapid.StringMatching(`[a-z]{1,3}`).Draw(t, "name"), Size: size, Title: fmt.Sprint(rapid.Int().Draw(t, "version"))}
@@ -122,6 +126,9 @@ func TestAssignIsStable(t *testing.T) {
 		} else {
 			after = append(after, edited)
 		}
+		if a.Mode != layer.Single && groups(a, before) != groups(a, after) {
+			return // a group that comes or goes takes a layer's room from the others, or leaves it to them
+		}
 		old, _ := assign(t, a, before)
 		now, shared := assign(t, a, after)
 		fresh := 0
@@ -143,6 +150,16 @@ func TestAssignIsStable(t *testing.T) {
 	})
 }
 
+// groups counts those that units are in.
+func groups(a layer.Assignment, units []layer.Unit) (n int) {
+	for _, g := range a.Groups {
+		if slices.ContainsFunc(units, func(u layer.Unit) bool { return g.Match(u.Name) }) {
+			n++
+		}
+	}
+	return n
+}
+
 // assign gives the bundles as words, after checks that hold for all of them, and whether there were too many for each to have a
 // bundle of its own.
 func assign(t *rapid.T, a layer.Assignment, units []layer.Unit) (all map[string]bool, shared bool) {
@@ -156,12 +173,10 @@ func assign(t *rapid.T, a layer.Assignment, units []layer.Unit) (all map[string]
 	seen := map[string]int{}
 	all = map[string]bool{}
 	for _, b := range bundles {
-		var words []string
 		for _, u := range b.Units {
 			seen[u.Name]++
-			words = append(words, fmt.Sprint(u.Name, u.Size, u.Title))
 		}
-		slices.Sort(words)
+		words := words(b)
 		shared = shared || strings.HasPrefix(b.Name, "more")
 		if len(b.Units) == 0 || all[strings.Join(words, " ")] {
 			t.Fatalf("bundle %q", words)
@@ -171,5 +186,24 @@ func assign(t *rapid.T, a layer.Assignment, units []layer.Unit) (all map[string]
 	if len(seen) != len(units) || slices.ContainsFunc(units, func(u layer.Unit) bool { return seen[u.Name] != 1 }) {
 		t.Fatalf("of %d units %d are assigned", len(units), len(seen))
 	}
+	reversed := slices.Clone(units)
+	slices.Reverse(reversed)
+	if bundles, err = a.Assign(reversed); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bundles {
+		if !all[strings.Join(words(b), " ")] {
+			t.Fatalf("in another order of units %q share a bundle", words(b))
+		}
+	}
 	return all, shared
+}
+
+// words are a bundle's units, sorted.
+func words(b layer.Bundle) (words []string) {
+	for _, u := range b.Units {
+		words = append(words, fmt.Sprint(u.Name, u.Size, u.Title))
+	}
+	slices.Sort(words)
+	return words
 }

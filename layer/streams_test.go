@@ -65,11 +65,11 @@ func (e *endings) check(t *testing.T) {
 // TestSpliceOfAnyStream: streams composed at random of blocks of every kind by several encoders.
 func TestSpliceOfAnyStream(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
-		content := mixture(random, rapid.IntRange(16<<10, 120<<10).Draw(rt, "size"))
+		seed, size := rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(16<<10, 120<<10).Draw(rt, "size")
+		content := mixture(rand.New(rand.NewPCG(seed, 0)), size)
 		program := rapid.SliceOfN(rapid.Byte(), 1, 24).Draw(rt, "program")
 		raw := compose(t, content, program)
-		checkSplice(t, fmt.Sprintf("program %x", program), content, raw)
+		checkSplice(t, fmt.Sprintf("seed %d, size %d, program %x", seed, size, program), content, raw)
 		if t.Failed() {
 			rt.FailNow()
 		}

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ import start
 import synthetic
 
 INPUTS = ["example", "scientific", "synthetic", "go"]
+FAILURES = peers.Failed, subprocess.SubprocessError, OSError, ValueError
 SMALL, LARGE = 300_000_000, 3_000_000_000  # bytes of synthetic files
 
 
@@ -39,11 +41,12 @@ def main():
     parser.add_argument("--budget", type=float, default=150,
                         help="seconds after which a contestant other than vpk begins no further round with an input (default %(default)s)")
     parser.add_argument("--input", action="append", choices=INPUTS, help="default all; go: the benchmarks of vpk's parts")
-    parser.add_argument("--only", action="append", help="contestants; default all")
+    parser.add_argument("--only", action="append", help="contestants whose names begin so; default all")
     parser.add_argument("--write", type=pathlib.Path, help="where the tables go, as Markdown")
     args = parser.parse_args()
     args.input = args.input or INPUTS
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with the servers, as an interrupt does
     bench = Bench(args)
     sections = []
     if set(args.input) - {"go"}:
@@ -51,16 +54,12 @@ def main():
             bench.serve(stack)
             sections += bench.commands()
     if "go" in args.input:
-        print("go: benchmarks of the parts", flush=True)
-        try:
-            sections.append(gobench.measure(args.rounds))
-        except (OSError, ValueError, subprocess.CalledProcessError) as err:
-            bench.fail("the Go benchmarks", err)
+        sections.append(bench.part("the Go benchmarks", lambda: gobench.measure(args.rounds)))
 
     text = report.ABOUT + report.machine(bench.versions)
     if bench.left_out:
         text += "\n" + "".join(f"Left out: {what}.\n" for what in bench.left_out)
-    text = "\n".join([text, *sections])
+    text = "\n".join([text, *filter(None, sections)])
     print("\n" + text)
     if args.write:
         args.write.parent.mkdir(exist_ok=True)
@@ -142,11 +141,20 @@ class Bench:
         place.base = f"{place.repository}@{self.base.rsplit('@')[1]}"
         return place
 
+    def part(self, name, what):
+        """What a part of the report says, "" if it can't be measured."""
+        print(name, flush=True)
+        try:
+            return what() or ""
+        except FAILURES as err:
+            self.fail(name, err)
+            return ""
+
     def attempt(self, contestant, what):
         """Without vpk there is nothing to compare; anyone else is left out from then on."""
         try:
             what()
-        except peers.Failed as err:
+        except FAILURES as err:
             if contestant.name == "vpk":
                 sys.exit(f"bench: {err}")
             self.fail(contestant.name, err)
@@ -159,20 +167,14 @@ class Bench:
         for what in inputs.make(self.run, demo, self.uv, self.python, self.wheels, self.host, self.args.input):
             r = self.project(what)
             results.append(r)
-            print(f"{what.name}: the floor", flush=True)
-            r.modules, r.compiling = floor.measure(self.vpk, what.directory, layout, self.directory("floor"), 3)
+            self.part(f"{what.name}: the floor", lambda: r.compiled(*floor.measure(self.vpk, what.directory, layout, self.directory("floor"), 3)))
             sections.append(r.table())
             if what.name == "example":
-                print(f"{what.name}: how it starts", flush=True)
-                sections.append(start.measure(self.vpk, what.directory, layout, self.directory("start"), 7))
+                sections.append(self.part("example: how it starts", lambda: start.measure(self.vpk, what.directory, layout, self.directory("start"), 7)))
         if "synthetic" in self.args.input:
             for total in SMALL, LARGE:
-                print(f"synthetic, {total / 1e9:.1f} GB: wheels", flush=True)
-                try:
-                    sets.append(synthetic.measure(self.vpk, self.wheels, self.host, self.place(f"synthetic-{total}"), self.prepared, total,
-                                                  self.args.rounds, self.args.budget))
-                except peers.Failed as err:
-                    self.fail(f"{total / 1e9:.1f} GB of synthetic wheels", err)
+                self.part(f"synthetic, {total / 1e9:.1f} GB", lambda: sets.append(synthetic.measure(
+                    self.vpk, self.wheels, self.host, self.place(f"synthetic-{total}"), self.prepared, total, self.args.rounds, self.args.budget)))
             if sets:
                 sections.append(report.synthetic_table(sets))
         return [report.goals(results, sets), *sections]

@@ -13,7 +13,7 @@ VPK, BUILDKIT, COMPILING = "vpk", "BuildKit", "uv sync --compile-bytecode"
 ABOUT = """# Benchmarks
 
 Whole commands, side by side in one run: `make bench` repeats it, `make bench ROUNDS=5` for better medians; `make bench-go` measures the parts
-alone. The projects are locked when the bench is run, and the synthetic wheels are generated. Wheels come from a file server and images go
+alone. It takes some twenty minutes and 10 GB below `build`. The projects are locked when the bench is run, and the synthetic wheels are generated. Wheels come from a file server and images go
 to a registry, both on loopback; the base is in the registry. Everyone packs an empty project first, and the wheels are read once. A first build
 begins without wheels and bytecode, but knows the base, as BuildKit does; "new image" is a project whose dependencies, and one more, were
 packed before as another project. BuildKit and Docker build the tutorial's Dockerfile. Figures in brackets: how many times as long as vpk.
@@ -47,6 +47,9 @@ class Results:
 
     def note(self, name, situation, cost):
         self.costs.setdefault((name, situation), []).append(cost)
+
+    def compiled(self, modules, seconds):
+        self.modules, self.compiling = modules, seconds
 
     def median(self, name, situation) -> float:
         """Seconds, 0 if it was not measured."""

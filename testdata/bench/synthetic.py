@@ -7,6 +7,7 @@ files, half of them text, and a third in a hundred wheels of two hundred modules
 import base64
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -43,12 +44,18 @@ def noise(rng, size):
         size -= n
 
 
-def prose(rng, size):
-    """Lines of a vocabulary that is too large for deflate's window: text that compresses as sources do."""
+@functools.cache
+def vocabulary():
+    """Lines of code, more than deflate's window holds."""
+    rng = random.Random("vocabulary")
     words = [f"{rng.getrandbits(28):x}" for _ in range(600)]
-    lines = [f"    {rng.choice(words)} = self.{rng.choice(words)}({rng.choice(words)}, {rng.randrange(1000)})\n".encode() for _ in range(4096)]
+    return [f"    {rng.choice(words)} = self.{rng.choice(words)}({rng.choice(words)}, {rng.randrange(1000)})\n".encode() for _ in range(4096)]
+
+
+def prose(rng, size):
+    """Text that compresses as sources do."""
     while size:
-        text = b"".join(rng.choices(lines, k=CHUNK // 32))[:size]
+        text = b"".join(rng.choices(vocabulary(), k=min(size, CHUNK) // 32 + 1))[:size]
         yield text
         size -= len(text)
 
@@ -133,7 +140,7 @@ def project(directory: pathlib.Path, host: str, dependencies: list[Wheel]) -> pa
 
 
 COPY, HASH = "cp of the wheels", "SHA-256 of the wheels"
-FIRST_LAYOUT, NEW_LAYOUT = "first build, -o oci:", "new image, wheels known, -o oci:"
+FIRST_LAYOUT, NEW_LAYOUT = "first build, -o oci:DIR", "new image, wheels known, -o oci:DIR"
 FIRST_PUSH, NEW_PUSH = "first build, --push", "new image, wheels known, --push"
 ROWS = [FIRST_LAYOUT, NEW_LAYOUT, FIRST_PUSH, NEW_PUSH, COPY, HASH]
 
