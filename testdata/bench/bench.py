@@ -38,7 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--budget", type=float, default=150,
+    parser.add_argument("--budget", type=float, default=100,
                         help="seconds after which a contestant other than vpk begins no further round with an input (default %(default)s)")
     parser.add_argument("--input", action="append", choices=INPUTS, help="default all; go: the benchmarks of vpk's parts")
     parser.add_argument("--only", action="append", help="contestants whose names begin so; default all")
