@@ -72,7 +72,7 @@ class Docker:
             return []
 
     def clean(self):
-        """Takes from the daemon what was built, and nothing else."""
+        """Takes from the daemon what it has built since this began."""
         quiet(self.program, "image", "rm", "--force", LABEL)
         quiet(self.program, "image", "prune", "--force", "--filter", f"label={LABEL}")
         made = [r for r in self.records() if r not in self.known]
