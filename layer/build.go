@@ -176,8 +176,10 @@ func (b *Builder) hash(ctx context.Context, spec Spec, segments []*segment, resu
 	}
 	known := h.raw.n
 	defer func() { span.Bytes(h.raw.n - known) }()
+	ahead := b.readAhead(ctx, segments[done:])
+	defer ahead.stop()
 	for i, s := range segments[done:] {
-		if err := h.add(ctx, s); err != nil {
+		if err := h.add(ahead.next()); err != nil {
 			if errors.Is(err, errSegment) {
 				return sums{}, s, err
 			}
@@ -188,4 +190,44 @@ func (b *Builder) hash(ctx context.Context, spec Spec, segments []*segment, resu
 		}
 	}
 	return h.sums(), nil, nil
+}
+
+// ahead reads segments in order, the next ones while there are processors for it.
+type ahead struct {
+	slots *semaphore.Weighted
+	read  func(s *segment, done func()) *reading
+	stop  func()
+	left  []*segment
+	begun []*reading
+}
+
+// readAhead begins with the first of some segments. stop must be called, and ends what is being read.
+func (b *Builder) readAhead(ctx context.Context, segments []*segment) *ahead {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &ahead{slots: b.slots, left: segments, read: func(s *segment, done func()) *reading { return s.read(ctx, done) }}
+	a.stop = func() {
+		cancel()
+		for _, r := range a.begun {
+			r.drop()
+		}
+	}
+	return a
+}
+
+// next gives the next segment, and begins to read some of those after it.
+func (a *ahead) next() *reading {
+	if len(a.begun) == 0 {
+		a.begin(func() {})
+	}
+	for len(a.left) > 0 && len(a.begun) <= runtime.GOMAXPROCS(0) && a.slots.TryAcquire(1) {
+		a.begin(func() { a.slots.Release(1) })
+	}
+	r := a.begun[0]
+	a.begun = a.begun[1:]
+	return r
+}
+
+func (a *ahead) begin(done func()) {
+	a.begun = append(a.begun, a.read(a.left[0], done))
+	a.left = a.left[1:]
 }

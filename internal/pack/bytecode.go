@@ -37,7 +37,8 @@ type compiler struct {
 	ended    func() (struct{}, error) // nil before end
 
 	mu   sync.Mutex
-	done Bytecode
+	done Bytecode // of the environment
+	own  Bytecode // of the project's files
 }
 
 // bytecode is [tool.vpk.bytecode] where there is to be bytecode for an interpreter, else nil. An interpreter for which none can be made is
@@ -177,13 +178,13 @@ func bootID() string {
 
 // wheel compiles the modules of a wheel.
 func (c *compiler) wheel(ctx context.Context, part tree.Part) (tree.Part, error) {
-	return c.compile(ctx, c.site, pyc.Source{Part: part, Root: c.place, Mode: c.mode})
+	return c.compile(ctx, c.site, pyc.Source{Part: part, Root: c.place, Mode: c.mode}, &c.done)
 }
 
 // project compiles the project's modules: checked against their source when they are imported, so that a file which is mounted
 // over one of them counts. Bytecode that the project brings along stays as it is.
 func (c *compiler) project(ctx context.Context, part tree.Part) (tree.Part, error) {
-	made, err := c.compile(ctx, strings.TrimPrefix(appDir, "/"), pyc.Source{Part: part, Mode: pyc.CheckedHash})
+	made, err := c.compile(ctx, strings.TrimPrefix(appDir, "/"), pyc.Source{Part: part, Mode: pyc.CheckedHash}, &c.own)
 	if err != nil {
 		return tree.Part{}, err
 	}
@@ -198,8 +199,8 @@ func (c *compiler) project(ctx context.Context, part tree.Part) (tree.Part, erro
 	return made, nil
 }
 
-// compile compiles what the options choose of a part whose patterns are about paths below root.
-func (c *compiler) compile(ctx context.Context, root string, src pyc.Source) (tree.Part, error) {
+// compile compiles what the options choose of a part whose patterns are about paths below root, and counts it.
+func (c *compiler) compile(ctx context.Context, root string, src pyc.Source, done *Bytecode) (tree.Part, error) {
 	var left int
 	var err error
 	if src.Part, left, err = c.options.choose(src.Part, root); err != nil {
@@ -212,25 +213,40 @@ func (c *compiler) compile(ctx context.Context, root string, src pyc.Source) (tr
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.done.Excluded += left
-	c.done.Modules += len(result.Part.Entries)
+	done.Excluded += left
+	done.Modules += len(result.Part.Entries)
 	if len(result.Part.Entries) > 0 {
-		c.done.Interpreter = result.Interpreter.ID()
+		done.Interpreter = result.Interpreter.ID()
 	}
 	for _, f := range result.Failures {
-		c.done.Failures = append(c.done.Failures, ModuleReport{Path: f.Path, Reason: f.Reason})
+		done.Failures = append(done.Failures, ModuleReport{Path: f.Path, Reason: f.Reason})
 		c.reporter.Detail("no bytecode for %s: %s", f.Path, f.Reason)
 	}
 	return result.Part, nil
 }
 
-// counts says what became of the modules so far.
+// counts says what became of the modules of the environment so far.
 func (c *compiler) counts() Bytecode {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	slices.SortFunc(c.done.Failures, func(a, b ModuleReport) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortFunc(c.done.Failures, byPath)
 	return c.done
 }
+
+// all says what became of all modules, those of the project included.
+func (c *compiler) all() Bytecode {
+	all := c.counts()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all.Excluded += c.own.Excluded
+	all.Modules += c.own.Modules
+	all.Interpreter = cmp.Or(all.Interpreter, c.own.Interpreter)
+	all.Failures = slices.Concat(all.Failures, c.own.Failures)
+	slices.SortFunc(all.Failures, byPath)
+	return all
+}
+
+func byPath(a, b ModuleReport) int { return cmp.Compare(a.Path, b.Path) }
 
 // recall counts what was compiled before, in its failures as well.
 func (c *compiler) recall(done Bytecode) {
@@ -242,6 +258,7 @@ func (c *compiler) recall(done Bytecode) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	done.Sandbox = c.done.Sandbox
 	c.done = done
 }
 

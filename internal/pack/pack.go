@@ -131,16 +131,12 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 		c = baseCompiler(ctx, s, spec, *bytecode, img.base, img.runner, o.Sandbox)
 		img.compiler = c
 	}
-	env, config, err := img.environment(ctx, s, o, spec, c, own)
+	env, config, app, err := img.contents(ctx, s, o, spec, c, own)
 	if err != nil {
 		return nil, err
 	}
 	clock.step("environment")
 
-	app, err := appParts(ctx, own, c)
-	if err != nil {
-		return nil, err
-	}
 	c.end(ctx)
 	app = slices.Concat(env.locals, app)
 	top, err := img.appLayer(ctx, s, o, app)
@@ -148,7 +144,7 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 		return nil, err
 	}
 	if c != nil {
-		img.bytecode = c.counts()
+		img.bytecode = c.all()
 	}
 	img.packages, img.collisions = env.packages, env.collisions
 	img.tree = tree.Tree{Parts: slices.Concat(env.parts, app)}
@@ -161,6 +157,21 @@ func buildFresh(ctx context.Context, s *Sources, o Options, clock *clock) (_ *im
 	img.digest, err = img.v1.Digest()
 	clock.step("layers")
 	return img, err
+}
+
+// contents are the environment, the configuration, and the projects' own files with their bytecode, made side by side.
+func (i *image) contents(ctx context.Context, s *Sources, o Options, spec venv.Spec, c *compiler, own []tree.Part) (*environment, layer.Config, []tree.Part, error) {
+	appCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	compiled := beside(func() ([]tree.Part, error) { return appParts(appCtx, own, c) })
+	env, config, err := i.environment(ctx, s, o, spec, c, own)
+	if err != nil {
+		cancel()
+		_, _ = compiled() // whatever became of it
+		return nil, config, nil, err
+	}
+	app, err := compiled()
+	return env, config, app, err
 }
 
 // appParts are the projects' own files, each part followed by its bytecode unless c is nil.

@@ -1,0 +1,157 @@
+package layer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+)
+
+// reading is a segment that is being read as a runtime would read it: its bytes of the blob and of the tar come in order, and have been
+// compared with what they were when the segment was made. Several segments of a layer are read, which takes longest, while the
+// one before them is hashed.
+type reading struct {
+	segment *segment
+	chunks  chan chunk // closed at the end
+	err     error      // once chunks is closed
+}
+
+// chunk are bytes of the tar or, of a blob that is compressed, of that.
+type chunk struct {
+	ofBlob bool
+	data   []byte
+	buffer *[copyBuffer]byte
+}
+
+// readAhead is how many chunks of a segment may wait.
+const readAhead = 8
+
+var chunkBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
+func (c chunk) free() { chunkBuffers.Put(c.buffer) }
+
+// read begins to read a segment. done is called when that has ended.
+func (s *segment) read(ctx context.Context, done func()) *reading {
+	r := &reading{segment: s, chunks: make(chan chunk, readAhead)}
+	go func() {
+		defer done()
+		defer close(r.chunks)
+		r.err = r.run(ctx)
+	}()
+	return r
+}
+
+// drop waits for the end of a reading whose context has ended.
+func (r *reading) drop() {
+	for c := range r.chunks {
+		c.free()
+	}
+}
+
+func (r *reading) run(ctx context.Context) (err error) {
+	s := r.segment
+	blob, err := s.blob()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	if _, plain := s.codec.(plainCodec); plain {
+		_, err := r.pass(ctx, blob, -1)
+		return err
+	}
+	got := int64(0)
+	tar, err := s.codec.decode(readFunc(func(p []byte) (int, error) {
+		n, err := r.tee(ctx, blob, p)
+		got += int64(n)
+		return n, err
+	}))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tar.Close()) }()
+	for _, p := range s.pieces {
+		crc, err := r.pass(ctx, tar, p.Raw)
+		if err != nil {
+			return err
+		}
+		if crc != p.CRC32 {
+			return fmt.Errorf("%w: its CRC-32 is another", errSegment)
+		}
+	}
+	_, want := s.size()
+	var more [1]byte
+	switch _, err := io.ReadFull(tar, more[:]); {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != io.EOF:
+		return fmt.Errorf("%w: it is longer than it was", errSegment)
+	case got != want:
+		return fmt.Errorf("%w: it has %d bytes and had %d", errSegment, got, want)
+	}
+	return nil
+}
+
+// pass passes on size bytes of the tar, or all of them if it is negative, and gives their CRC-32.
+func (r *reading) pass(ctx context.Context, tar io.Reader, size int64) (crc uint32, err error) {
+	for size != 0 {
+		buffer := chunkBuffers.Get().(*[copyBuffer]byte)
+		room := buffer[:]
+		if size > 0 && size < int64(len(room)) {
+			room = room[:size]
+		}
+		n, err := io.ReadFull(tar, room)
+		if n > 0 {
+			crc = crc32.Update(crc, crc32.IEEETable, room[:n])
+			if err := r.send(ctx, chunk{data: room[:n], buffer: buffer}); err != nil {
+				return 0, err
+			}
+		} else {
+			chunkBuffers.Put(buffer)
+		}
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return 0, context.Cause(ctx)
+		case size < 0 && (err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF)):
+			return crc, nil
+		case size > int64(n):
+			return 0, fmt.Errorf("%w: %w", errSegment, err)
+		}
+		if size > 0 {
+			size -= int64(n)
+		}
+	}
+	return crc, nil
+}
+
+func (r *reading) send(ctx context.Context, c chunk) error {
+	select {
+	case r.chunks <- c:
+		return nil
+	case <-ctx.Done():
+		c.free()
+		return context.Cause(ctx)
+	}
+}
+
+// tee reads some of the blob and passes on what it read.
+func (r *reading) tee(ctx context.Context, blob io.Reader, p []byte) (int, error) {
+	buffer := chunkBuffers.Get().(*[copyBuffer]byte)
+	n, err := blob.Read(buffer[:min(len(p), len(buffer))])
+	if n == 0 {
+		chunkBuffers.Put(buffer)
+		return 0, err
+	}
+	copy(p, buffer[:n])
+	if sent := r.send(ctx, chunk{ofBlob: true, data: buffer[:n], buffer: buffer}); sent != nil {
+		return 0, sent
+	}
+	return n, err
+}
+
+// readFunc is a function as io.Reader.
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
