@@ -107,6 +107,9 @@
 // oci-layout and index.json name the manifest, manifest.json names the same blobs for readers of the older form. Read in the
 // newer way the image keeps its manifest digest; in the older one its ID is the digest of the config.
 //
+// A push may begin before the image is there (Push): layers are sent while others are still made. What a manifest of a repository names is
+// there, and is not asked for blob by blob; what another repository of the registry got from here before is mounted from it.
+//
 // Several images, of one project for several platforms, are delivered under one index, each blob once; a registry gets the
 // index last. What holds one image, a Docker archive or an engine, takes no index.
 //

@@ -23,24 +23,28 @@ import (
 // Push is a push that has begun before the image is there. It finds out what the registry has, and sends layers while others are still
 // made. It is the Destination of one artifact, which has the names that it began with.
 //
-// What the first name leads to now is asked for first: a registry has all that a manifest of its own names, so that of those blobs none
-// is asked for. Should it not have one after all, it refuses the new manifest, and then all are.
+// A registry has all that a manifest of its own names, so that of those blobs none is asked for. The first repository is asked for what its
+// name leads to now; where that is nothing, for the manifest that it got last; and for the base's, if the base is from there. Should it not
+// have a blob after all, it refuses the new manifest, and then all are asked for.
+//
+// A layer that another repository of the registry has is mounted from there: one of the base, and one of ours that went there before.
 type Push struct {
-	options []remote.Option
-	pusher  *remote.Pusher
-	names   []name.Tag
-	present func() present
-	slots   *semaphore.Weighted
-	upload  func(v1.Layer) // of the first repository, in the background
-	end     func()
+	pusher *remote.Pusher
+	names  []name.Tag
+	pushed pushed
+	slots  *semaphore.Weighted
+	look   func(name.Reference) present // at the first repository
+	upload func(v1.Layer)               // to the first repository, in the background
+	end    func()
 
 	mu      sync.Mutex
-	uploads map[v1.Hash]*upload // to the first repository
+	looked  map[string]func() present // by reference
+	uploads map[v1.Hash]*upload       // to the first repository
 }
 
 // present is what a repository is known to have.
 type present struct {
-	digest v1.Hash // of what the name leads to
+	digest v1.Hash // of the manifest that was looked for; zero where there is none
 	blobs  map[v1.Hash]bool
 }
 
@@ -66,13 +70,24 @@ func (r Registry) Begin(ctx context.Context, names []name.Tag) (*Push, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	p := &Push{options: options, pusher: pusher, names: names, uploads: map[v1.Hash]*upload{}, slots: semaphore.NewWeighted(int64(jobs))}
-	p.present = sync.OnceValue(func() present { return p.ask(ctx) })
-	running.Go(func() { p.present() })
+	p := &Push{
+		pusher: pusher, names: names, pushed: pushed{r.Cache}, slots: semaphore.NewWeighted(int64(jobs)),
+		looked: map[string]func() present{}, uploads: map[v1.Hash]*upload{},
+	}
+	p.look = func(ref name.Reference) present {
+		p.mu.Lock()
+		look, ok := p.looked[ref.String()]
+		if !ok {
+			look = sync.OnceValue(func() present { return ask(ctx, ref, options) })
+			p.looked[ref.String()] = look
+		}
+		p.mu.Unlock()
+		return look()
+	}
+	running.Go(func() { p.look(names[0]) })
 	p.upload = func(l v1.Layer) {
 		running.Go(func() {
-			digest, err := l.Digest()
-			if err != nil || p.present().blobs[digest] || p.slots.Acquire(ctx, 1) != nil {
+			if p.has(l) || p.slots.Acquire(ctx, 1) != nil {
 				return
 			}
 			defer p.slots.Release(1)
@@ -84,18 +99,35 @@ func (r Registry) Begin(ctx context.Context, names []name.Tag) (*Push, error) {
 	return p, nil
 }
 
+// has says whether the first repository is known to have a layer.
+func (p *Push) has(l v1.Layer) bool {
+	digest, err := l.Digest()
+	if err != nil {
+		return false
+	}
+	repo := p.names[0].Context()
+	now := p.look(p.names[0])
+	if now.blobs[digest] {
+		return true
+	}
+	if last, ok := p.pushed.last(repo); ok && now.digest == (v1.Hash{}) && p.look(last).blobs[digest] {
+		return true
+	}
+	from, ok := l.(*remote.MountableLayer)
+	return ok && from.Reference.Context() == repo && p.look(from.Reference).blobs[digest]
+}
+
 // Close ends what is still under way in the background.
 func (p *Push) Close() { p.end() }
 
-// ask finds out what the first repository has, from the manifest that the first name leads to, or from those of its index. A registry that
-// does not tell is no error.
-func (p *Push) ask(ctx context.Context) present {
+// ask finds out what a repository has, from a manifest, or from those of an index. A registry that does not tell is no error.
+func ask(ctx context.Context, ref name.Reference, options []remote.Option) present {
 	found := present{blobs: map[v1.Hash]bool{}}
-	puller, err := remote.NewPuller(p.options...)
+	puller, err := remote.NewPuller(options...)
 	if err != nil {
 		return found
 	}
-	desc, err := puller.Get(ctx, p.names[0])
+	desc, err := puller.Get(ctx, ref)
 	if err != nil {
 		return found
 	}
@@ -157,7 +189,7 @@ func (p *Push) Offer(ctx context.Context, layers ...v1.Layer) {
 			continue
 		}
 		b := blob{desc: v1.Descriptor{MediaType: m, Digest: digest, Size: size}, layer: unmounted(l)}
-		p.upload(mountable(p.of(ctx, b), l, p.names[0]))
+		p.upload(p.mountable(p.of(ctx, b), l, p.names[0]))
 	}
 }
 
@@ -213,19 +245,23 @@ func (p *Push) push(ctx context.Context, n int, a Artifact, parts pieces, report
 			u.attach(nil)
 		}
 	}()
-	var known present
-	if first {
-		known = p.present()
-	}
-	if n > 0 || known.digest != parts.manifest.Digest {
-		err := p.write(ctx, tag, a, uploads, known.blobs)
-		if err != nil && len(known.blobs) > 0 && isUnknownBlob(err) {
+	if n > 0 || p.look(tag).digest != parts.manifest.Digest {
+		has := func(v1.Layer) bool { return false }
+		trusted := false
+		if first {
+			has = func(l v1.Layer) bool { has := p.has(l); trusted = trusted || has; return has }
+		}
+		err := p.write(ctx, tag, a, uploads, has)
+		if err != nil && trusted && isUnknownBlob(err) {
 			report.Detail("push %q: the registry lacks layers of an image that it has; all are asked for: %v", tag, err)
-			err = p.write(ctx, tag, a, uploads, nil)
+			err = p.write(ctx, tag, a, uploads, func(v1.Layer) bool { return false })
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if err := p.pushed.remember(tag.Context(), parts.manifest.Digest, parts.own()); err != nil {
+		report.Detail("push %q: %v", tag, err)
 	}
 	for _, b := range parts.blobs {
 		switch u := uploads[b.desc.Digest]; {
@@ -240,10 +276,10 @@ func (p *Push) push(ctx context.Context, n int, a Artifact, parts pieces, report
 	return nil
 }
 
-// write pushes the image or index, of which some blobs need not be asked for.
-func (p *Push) write(ctx context.Context, tag name.Tag, a Artifact, uploads map[v1.Hash]*upload, known map[v1.Hash]bool) error {
+// write pushes the image or index, of which some layers need not be asked for.
+func (p *Push) write(ctx context.Context, tag name.Tag, a Artifact, uploads map[v1.Hash]*upload, has func(v1.Layer) bool) error {
 	if a.Index == nil {
-		img, err := watch(a.Image, uploads, tag, known)
+		img, err := p.watch(a.Image, uploads, tag, has)
 		if err != nil {
 			return err
 		}
@@ -255,7 +291,7 @@ func (p *Push) write(ctx context.Context, tag name.Tag, a Artifact, uploads map[
 		if err != nil {
 			return err
 		}
-		if watched.images[digest], err = watch(img, uploads, tag, known); err != nil {
+		if watched.images[digest], err = p.watch(img, uploads, tag, has); err != nil {
 			return err
 		}
 	}

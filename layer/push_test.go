@@ -183,3 +183,86 @@ func TestPushThatEndsEarly(t *testing.T) {
 		t.Errorf("%d uploads or manifests were completed", n)
 	}
 }
+
+// TestAnotherTagOfARepository: what went to it last tells what it has, although the new tag leads nowhere.
+func TestAnotherTagOfARepository(t *testing.T) {
+	reg, cache := newRegistry(t, nil), Cache(t)
+	for n, seed := range []string{"1", "2"} {
+		img, _ := edited(t, cache, seed)
+		tag := reg.host + "/app:v" + seed
+		reg.forget()
+		if _, err := (layer.Registry{Transport: reg.transport, Cache: cache}).Deliver(t.Context(), layer.Artifact{Image: img, Names: names(t, tag)}, progress.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if asked := reg.count("HEAD /v2/app/blobs/"); n > 0 && asked != 2 {
+			t.Errorf("%d blobs were asked for, want the new layer and the config: %q", asked, reg.requests)
+		}
+		if err := validate.Image(pull(t, reg, tag)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestOurLayersAreMounted: a layer that another repository of the registry got before is mounted from there.
+func TestOurLayersAreMounted(t *testing.T) {
+	cache := Cache(t)
+	var mounts atomic.Int64
+	reg := newRegistry(t, func(w http.ResponseWriter, r *http.Request) bool {
+		// The registry of go-containerregistry shows every blob in every repository.
+		if !strings.HasPrefix(r.URL.Path, "/v2/team/b/blobs/") {
+			return false
+		}
+		switch q := r.URL.Query(); {
+		case r.Method == http.MethodHead:
+			w.WriteHeader(http.StatusNotFound)
+		case r.Method == http.MethodPost && q.Get("mount") != "" && q.Get("from") == "team/a":
+			mounts.Add(1)
+			w.WriteHeader(http.StatusCreated)
+		default:
+			return false
+		}
+		return true
+	})
+	img, _ := Image(t, cache, false)
+	deliver := func(repo string, cache *cas.Store) layer.Delivered {
+		t.Helper()
+		mounts.Store(0)
+		got, err := layer.Registry{Transport: reg.transport, Cache: cache}.Deliver(t.Context(), layer.Artifact{Image: img, Names: names(t, reg.host+"/"+repo+":v1")}, progress.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	deliver("team/a", cache)
+	if got := deliver("team/b", cache); mounts.Load() != 2 || got.Skipped.Blobs != 2 || got.Sent.Blobs != 3 {
+		t.Errorf("%d mounted, sent %+v, skipped %+v: want our two mounted, and two of the base and the config sent", mounts.Load(), got.Sent, got.Skipped)
+	}
+	// Now the other has them too.
+	if deliver("team/b", nil); mounts.Load() != 0 {
+		t.Errorf("%d mounted without a memory of where", mounts.Load())
+	}
+}
+
+// TestBaseInTheSameRepository: its manifest tells that all of its layers are there.
+func TestBaseInTheSameRepository(t *testing.T) {
+	reg := newRegistry(t, nil)
+	ref := names(t, reg.host+"/app:base")[0]
+	if err := remote.Write(ref, Base(t, false), remote.WithTransport(reg.transport)); err != nil {
+		t.Fatal(err)
+	}
+	base, err := remote.Image(ref, remote.WithTransport(reg.transport))
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := layer.Image(base, layer.BaseInfo{}, []*layer.Layer{build(t, Cache(t), Project())}, Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg.forget()
+	if _, err := (layer.Registry{Transport: reg.transport}).Deliver(t.Context(), layer.Artifact{Image: img, Names: names(t, reg.host+"/app:v1")}, progress.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if asked := reg.count("HEAD /v2/app/blobs/"); asked != 2 {
+		t.Errorf("%d blobs were asked for, want our layer and the config: %q", asked, reg.requests)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"vpk/internal/cas"
 	"vpk/internal/fault"
 	"vpk/internal/progress"
 )
@@ -23,7 +24,7 @@ import (
 const defaultJobs = 16
 
 // Registry pushes to the registries that the artifact's names say, every name in turn. A blob is asked for before it is
-// sent; a layer of the base is mounted where the base comes from the same registry. Layers that may not be distributed are
+// sent, unless the registry is known to have it; a layer that another of its repositories has is mounted from there. Layers that may not be distributed are
 // left where their URLs say.
 type Registry struct {
 	// Transport carries the requests; the default is go-containerregistry's. It is wrapped with retries, unless it is a
@@ -33,6 +34,8 @@ type Registry struct {
 	Keychain authn.Keychain
 	// Jobs is how many requests run at once; the default is 16.
 	Jobs int
+	// Cache remembers what was pushed where; nil: nothing does.
+	Cache *cas.Store
 }
 
 // Deliver implements Destination.
@@ -45,9 +48,8 @@ func (r Registry) Deliver(ctx context.Context, a Artifact, report progress.Repor
 	return p.Deliver(ctx, a, report)
 }
 
-// watch gives an image whose blobs are uploads, but for those that are known to be there, and the base's layers mounted where they are in
-// the same registry.
-func watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, known map[v1.Hash]bool) (v1.Image, error) {
+// watch gives an image whose blobs are uploads, but for layers that are known to be there, and mounted where that can be.
+func (p *Push) watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, has func(v1.Layer) bool) (v1.Image, error) {
 	m, err := img.Manifest()
 	if err != nil {
 		return nil, err
@@ -63,18 +65,26 @@ func watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, known map[v1
 		return nil, err
 	}
 	for i, l := range layers {
-		if digest := m.Layers[i].Digest; !known[digest] {
-			watched.layers = append(watched.layers, mountable(uploads[digest], l, tag))
+		if !has(l) {
+			watched.layers = append(watched.layers, p.mountable(uploads[m.Layers[i].Digest], l, tag))
 		}
 	}
 	return watched, nil
 }
 
-// mountable gives the upload of a layer as one that is mounted, where it is one of another repository of the same registry. Between
+// mountable gives the upload of a layer as one that is mounted, where another repository of the same registry has it. Between
 // registries there is nothing to mount.
-func mountable(u *upload, l v1.Layer, tag name.Tag) v1.Layer {
-	if from, ok := l.(*remote.MountableLayer); ok && from.Reference.Context().Registry == tag.Registry {
+func (p *Push) mountable(u *upload, l v1.Layer, tag name.Tag) v1.Layer {
+	if from, ok := l.(*remote.MountableLayer); ok {
+		if from.Reference.Context().Registry != tag.Registry {
+			return u
+		}
 		return &remote.MountableLayer{Layer: u, Reference: from.Reference}
+	}
+	if _, own := l.(*Layer); own {
+		if from, ok := p.pushed.source(tag.Context(), u.digest); ok {
+			return &remote.MountableLayer{Layer: u, Reference: from}
+		}
 	}
 	return u
 }

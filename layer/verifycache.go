@@ -20,6 +20,7 @@ func Kinds() []cas.Registration {
 		{Kind: encodingKind, With: segmentKind, Verify: verifyEncoding},
 		{Kind: recordKind, Verify: cas.IsJSON[sums]},
 		{Kind: stateKind, Verify: verifyState},
+		{Kind: pushedKind, Verify: cas.IsRecord},
 	}
 }
 

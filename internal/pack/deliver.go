@@ -55,7 +55,7 @@ func (o Options) targets(ctx context.Context, s *Sources) ([]target, []name.Tag,
 		list = append(list, target{verb: "loaded", Destination: daemon, local: true})
 	}
 	if o.Deliveries.Push {
-		push, err := layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain}.Begin(ctx, names)
+		push, err := layer.Registry{Transport: s.client.RoundTripper(), Keychain: authn.DefaultKeychain, Cache: s.cache}.Begin(ctx, names)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,66 @@
+package layer
+
+import (
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"vpk/internal/cas"
+)
+
+// pushedKind is what was pushed where: the digest of the manifest that a repository got last, and of each layer of ours and each
+// registry, the repository that got it last. It says where to look; whether it is still there, only the registry knows.
+var pushedKind = cas.Kind{Name: "pushed", Version: 1}
+
+// pushed is what is remembered of pushes. Without a cache it remembers nothing.
+type pushed struct{ cache *cas.Store }
+
+func manifestKey(repo name.Repository) string { return cas.Key("manifest", repo.String()) }
+
+func layerKey(registry name.Registry, digest v1.Hash) string {
+	return cas.Key("layer", registry.String(), digest.String())
+}
+
+func (p pushed) read(key string) string {
+	if p.cache == nil {
+		return ""
+	}
+	data, err := p.cache.Record(pushedKind, key)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// last is the manifest that a repository got last.
+func (p pushed) last(repo name.Repository) (name.Digest, bool) {
+	digest, err := v1.NewHash(p.read(manifestKey(repo)))
+	return repo.Digest(digest.String()), err == nil
+}
+
+// source is another repository of the same registry that has a layer.
+func (p pushed) source(repo name.Repository, digest v1.Hash) (name.Digest, bool) {
+	from := p.read(layerKey(repo.Registry, digest))
+	if from == "" || from == repo.RepositoryStr() {
+		return name.Digest{}, false
+	}
+	return repo.Registry.Repo(from).Digest(digest.String()), true
+}
+
+// remember notes that a repository has a manifest, and layers of ours.
+func (p pushed) remember(repo name.Repository, manifest v1.Hash, layers []v1.Hash) error {
+	if p.cache == nil {
+		return nil
+	}
+	put := func(key, value string) error {
+		if p.read(key) == value {
+			return nil
+		}
+		return p.cache.PutRecord(pushedKind, key, []byte(value))
+	}
+	for _, digest := range layers {
+		if err := put(layerKey(repo.Registry, digest), repo.RepositoryStr()); err != nil {
+			return err
+		}
+	}
+	return put(manifestKey(repo), manifest.String())
+}
