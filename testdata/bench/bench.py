@@ -19,6 +19,7 @@ import sys
 import time
 import urllib.request
 
+import aside
 import docker
 import floor
 import gobench
@@ -135,7 +136,7 @@ class Bench:
     def place(self, name):
         """An empty directory, and a repository that holds the base and nothing else."""
         place = peers.Place(self.run / "place", f"{self.registry}/{name}", "", self.log)
-        shutil.rmtree(place.work, ignore_errors=True)
+        aside.put(place.work)
         place.work.mkdir()
         subprocess.run([self.crane, "copy", "--insecure", self.base, f"{place.repository}:base"], check=True, capture_output=True)
         place.base = f"{place.repository}@{self.base.rsplit('@')[1]}"
@@ -190,6 +191,7 @@ class Bench:
         servers.read((what.other / "uv.lock").read_text(), self.wheels)
         spent = dict.fromkeys(r.names, 0.0)
         for number in range(self.args.rounds):
+            aside.clear(self.run)
             for at, contestant in enumerate(list(self.contestants)):
                 name = contestant.name
                 if number and name != "vpk" and spent[name] > self.args.budget:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 
+import aside
 import servers
 
 SCIENTIFIC = ["pandas", "scipy", "scikit-learn", "sqlalchemy", "django", "boto3", "sympy", "networkx", "matplotlib"]
@@ -43,7 +44,7 @@ class Input:
     other: pathlib.Path  # a project with the same dependencies and one more
 
     def copy(self, to: pathlib.Path) -> pathlib.Path:
-        shutil.rmtree(to, ignore_errors=True)
+        aside.put(to)
         shutil.copytree(self.directory, to)
         return to
 

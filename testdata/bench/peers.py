@@ -1,13 +1,16 @@
 """The contestants. Each packs a project and pushes the image to a repository, in the situations that it can be in."""
 
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
+import aside
 import inputs
 
 FIRST, NEW, SAME, APP, DEPENDENCY, COLD = SITUATIONS = [
@@ -60,7 +63,7 @@ class Vpk:
     name = "vpk"
 
     def __init__(self, binary, prepared):
-        self.binary, self.prepared = binary, prepared
+        self.binary, self.prepared, self.edits = binary, prepared, itertools.count()
 
     def pack(self, place, project, cache):
         return run([self.binary, "pack", project, "--base", place.base, "-t", f"{place.repository}:vpk", "--push", "--quiet"],
@@ -70,22 +73,29 @@ class Vpk:
         """A cache that knows the base and nothing of a project."""
         self.pack(place, inputs.empty(place.work / "project"), self.prepared)
 
+    def prepare(self, place, cache):
+        """Such a cache in its place. That the base's files are as they were unpacked is seen when they are no longer new."""
+        shutil.copytree(self.prepared, cache, symlinks=True)
+        time.sleep(2.5)
+        project = inputs.empty(place.work / "empty")
+        edit(project, next(self.edits))
+        self.pack(dataclasses.replace(place, repository=place.repository + "-empty"), project, cache)
+
     def situations(self, place, what: inputs.Input):
         project, cache = what.copy(place.work / "project"), place.work / "cache"
-        shutil.copytree(self.prepared, cache, symlinks=True)
+        self.prepare(place, cache)
         yield FIRST, self.pack(place, project, cache)
         yield SAME, self.pack(place, project, cache)
         edit(project, 1)
         yield APP, self.pack(place, project, cache)
         (project / "uv.lock").write_text(what.bumped)
         yield DEPENDENCY, self.pack(place, project, cache)
-        shutil.rmtree(cache)
-        shutil.copytree(self.prepared, cache, symlinks=True)
+        aside.put(cache)
+        self.prepare(place, cache)
         self.pack(place, what.other, cache)
         yield NEW, self.pack(place, what.copy(place.work / "project"), cache)
-        shutil.rmtree(cache)
+        aside.put(cache)
         yield COLD, self.pack(place, what.directory, cache)
-        shutil.rmtree(cache)
 
 
 class BuildKit:
@@ -137,9 +147,8 @@ class Uv:
         project, cache = what.copy(place.work / "project"), place.work / "cache"
         yield FIRST, self.sync(place, project, cache)
         yield SAME, self.sync(place, project, cache)
-        shutil.rmtree(project / ".venv")
+        aside.put(project / ".venv")
         yield NEW, self.sync(place, project, cache)
-        shutil.rmtree(cache)
 
 
 class ByHand:
@@ -171,6 +180,5 @@ class ByHand:
         yield APP, self.build(place, project, cache)
         (project / "uv.lock").write_text(what.bumped)
         yield DEPENDENCY, self.build(place, project, cache)
-        shutil.rmtree(project / ".venv")
+        aside.put(project / ".venv")
         yield NEW, self.build(place, what.copy(project), cache)
-        shutil.rmtree(cache)

@@ -16,7 +16,7 @@ Whole commands, side by side in one run: `make bench` repeats it, `make bench RO
 alone. It takes some twenty minutes, and 10 GB below `build`; who has had a hundred seconds with a project begins no further round with it.
 The projects are locked when the bench is run, and the synthetic wheels are generated. Wheels come from a file server and images go to a
 registry, both on loopback; the base is in the registry. Everyone packs an empty project first, and the wheels are read once. A first build
-begins without wheels and bytecode, but knows the base, as BuildKit does; "new image" is a project whose dependencies, and one more, were
+begins without wheels and bytecode, but knows the base and has seen it before, as BuildKit does; "new image" is a project whose dependencies, and one more, were
 packed before as another project. BuildKit and Docker build the tutorial's Dockerfile. Figures in brackets: how many times as long as vpk.
 vpk's layers hold the standard library's bytecode too (one layer for all images on a base), the others' do not. The largest process is the
 program itself or one that it waited for, such as one that compiles.
