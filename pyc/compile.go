@@ -171,12 +171,16 @@ func cacheKey(interpreter Interpreter, optimize int, modules []tree.Entry) strin
 // compileAll compiles modules in slices; answers are in the modules' order.
 func (c *Compiler) compileAll(ctx context.Context, format *marshal.Format, src Source, modules []tree.Entry) ([]answer, error) {
 	answers := make([]answer, len(modules))
+	weight := int64(0)
+	for _, m := range modules {
+		weight += m.Content.Size()
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(c.pool.size)
+	g.SetLimit(c.pool.size + 1) // one more waits, lest another part takes its turn
 	for start := 0; start < len(modules); start += SliceSize {
 		end := min(start+SliceSize, len(modules))
 		g.Go(func() error {
-			if err := c.pool.compile(ctx, slice{of: src.Part.Name, root: src.Root, modules: modules[start:end], limit: c.pool.module, optimize: src.Optimize}, answers[start:end]); err != nil {
+			if err := c.pool.compile(ctx, slice{of: src.Part.Name, root: src.Root, modules: modules[start:end], weight: weight, limit: c.pool.module, optimize: src.Optimize}, answers[start:end]); err != nil {
 				return err
 			}
 			span := trace.Start(ctx, trace.Canonicalise, src.Part.Name)

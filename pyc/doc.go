@@ -5,7 +5,7 @@
 // any other is refused (Supports), before anything is done.
 //
 // Unit of compilation. A slice is SliceSize modules of one part, in path order, compiled in a child forked from a pristine
-// worker. Nothing else in a build can touch a slice's result, and a crash costs that slice.
+// worker. Nothing else in a build can touch a slice's result, and a crash costs that slice. The largest parts come first (turns).
 //
 // Worker. `python -S -s -B -c worker.py` with PYTHONHASHSEED=0, LANG=C.UTF-8 and an otherwise empty environment.
 // Not -I: it implies -E, and then CPython ignores PYTHONHASHSEED; the environment is ours and the working directory is taken

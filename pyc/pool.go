@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -94,7 +95,7 @@ type pool struct {
 	start  func() (*worker, error)
 	limit  time.Duration // of a slice
 	module time.Duration // of a module
-	slots  chan struct{} // one token for each worker that may exist
+	turns  turns         // one for each worker that may exist
 
 	mu     sync.Mutex
 	idle   []*worker
@@ -104,17 +105,15 @@ type pool struct {
 
 func newPool(ctx context.Context, cache *cas.Store, o Options) *pool {
 	p := &pool{cache: cache, root: o.Root, size: max(o.Workers, 1), accept: o.Accept, limit: sliceLimit, module: moduleLimit}
-	p.slots = make(chan struct{}, p.size)
+	p.turns.free = p.size
 	p.start = func() (*worker, error) { return startWorker(ctx, o.Launch) }
 	return p
 }
 
-// acquire takes an idle worker or starts one.
-func (p *pool) acquire(ctx context.Context) (*worker, error) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// acquire takes an idle worker or starts one, when it is the turn of a part of that weight.
+func (p *pool) acquire(ctx context.Context, weight int64) (*worker, error) {
+	if err := p.turns.take(ctx, weight); err != nil {
+		return nil, err
 	}
 	p.mu.Lock()
 	var w *worker
@@ -130,7 +129,7 @@ func (p *pool) acquire(ctx context.Context) (*worker, error) {
 		w, err = p.startKnown()
 	}
 	if err != nil {
-		<-p.slots
+		p.turns.give()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -164,7 +163,7 @@ func (p *pool) release(w *worker, alive bool) {
 	} else {
 		w.kill()
 	}
-	<-p.slots
+	p.turns.give()
 }
 
 func (p *pool) close() error {
@@ -234,7 +233,7 @@ func (p *pool) identify(ctx context.Context) (Interpreter, error) {
 	} else if known != nil {
 		return *known, nil
 	}
-	w, err := p.acquire(ctx)
+	w, err := p.acquire(ctx, math.MaxInt64) // everyone waits for that
 	if err != nil {
 		return Interpreter{}, err
 	}
@@ -284,7 +283,7 @@ func (p *pool) compile(ctx context.Context, s slice, answers []answer) error {
 // attempt gives a slice to a worker, once. A death is no error.
 func (p *pool) attempt(ctx context.Context, s slice, answers []answer) (*deathError, error) {
 	turn := trace.Wait(ctx)
-	w, err := p.acquire(ctx)
+	w, err := p.acquire(ctx, s.weight)
 	if err != nil {
 		return nil, err
 	}
