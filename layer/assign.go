@@ -87,11 +87,12 @@ func (a Assignment) Assign(units []Unit) ([]Bundle, error) {
 		groups[at].Units = append(groups[at].Units, u)
 	}
 	groups = slices.DeleteFunc(groups, func(b Bundle) bool { return len(b.Units) == 0 })
-	limit := a.Limit - len(groups)
-	if limit < 1 {
+	if len(groups) >= a.Limit {
 		return nil, fault.New(fault.Usage, "let groups share a layer, or choose a base image with fewer layers",
 			"%d groups of packages are more than the %d layers that there may be", len(groups), a.Limit-1)
 	}
+	// A group without members keeps its place, lest its first one takes a layer from the others.
+	limit := max(1, a.Limit-len(a.Groups))
 	switch a.Mode {
 	case Single:
 		if len(rest) > 0 {
