@@ -50,17 +50,6 @@ func (a Artifact) pieces() (pieces, error) {
 	return all, nil
 }
 
-// own are the layers of ours.
-func (p *pieces) own() []v1.Hash {
-	var own []v1.Hash
-	for _, b := range p.blobs {
-		if _, ok := b.layer.(*Layer); ok {
-			own = append(own, b.desc.Digest)
-		}
-	}
-	return own
-}
-
 // add adds a blob, once.
 func (p *pieces) add(b blob) {
 	if !slices.ContainsFunc(p.blobs, func(have blob) bool { return have.desc.Digest == b.desc.Digest }) {

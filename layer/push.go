@@ -78,7 +78,7 @@ func (r Registry) Begin(ctx context.Context, names []name.Tag) (*Push, error) {
 		p.mu.Lock()
 		look, ok := p.looked[ref.String()]
 		if !ok {
-			look = sync.OnceValue(func() present { return ask(ctx, ref, options) })
+			look = sync.OnceValue(func() present { return p.ask(ctx, ref, options) })
 			p.looked[ref.String()] = look
 		}
 		p.mu.Unlock()
@@ -120,12 +120,23 @@ func (p *Push) has(l v1.Layer) bool {
 // Close ends what is still under way in the background.
 func (p *Push) Close() { p.end() }
 
-// ask finds out what a repository has, from a manifest, or from those of an index. A registry that does not tell is no error.
-func ask(ctx context.Context, ref name.Reference, options []remote.Option) present {
+// ask finds out what a repository has, from a manifest, or from those of an index. One that was pushed from here is not fetched: some
+// registries count that. A registry that does not tell is no error.
+func (p *Push) ask(ctx context.Context, ref name.Reference, options []remote.Option) present {
 	found := present{blobs: map[v1.Hash]bool{}}
 	puller, err := remote.NewPuller(options...)
 	if err != nil {
 		return found
+	}
+	head, err := puller.Head(ctx, ref)
+	var refused *transport.Error
+	switch {
+	case errors.As(err, &refused):
+		return found // most of all because there is nothing
+	case err == nil:
+		if blobs := p.pushed.blobs(head.Digest); blobs != nil {
+			return present{digest: head.Digest, blobs: blobs}
+		}
 	}
 	desc, err := puller.Get(ctx, ref)
 	if err != nil {
@@ -260,7 +271,7 @@ func (p *Push) push(ctx context.Context, n int, a Artifact, parts pieces, report
 			return err
 		}
 	}
-	if err := p.pushed.remember(tag.Context(), parts.manifest.Digest, parts.own()); err != nil {
+	if err := p.pushed.remember(tag.Context(), parts); err != nil {
 		report.Detail("push %q: %v", tag, err)
 	}
 	for _, b := range parts.blobs {

@@ -106,8 +106,22 @@ func TestOneRequestTellsWhatIsThere(t *testing.T) {
 		t.Error(err)
 	}
 	deliver(second)
-	if n := len(reg.requests) - reg.count("GET"); n != 0 {
+	if reg.count("HEAD /v2/app/blobs/")+reg.count("POST")+reg.count("PUT") != 0 {
 		t.Errorf("an image that is there: %q", reg.requests)
+	}
+}
+
+// TestManifestOfOursIsNotFetched: what was pushed from here is known, and some registries count what is fetched.
+func TestManifestOfOursIsNotFetched(t *testing.T) {
+	reg, cache := newRegistry(t, nil), Cache(t)
+	for _, seed := range []string{"1", "2", "2"} {
+		img, _ := edited(t, cache, seed)
+		if _, err := (layer.Registry{Transport: reg.transport, Cache: cache}).Deliver(t.Context(), layer.Artifact{Image: img, Names: names(t, reg.host+"/app:v1")}, progress.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if reg.count("GET /v2/app/manifests/") != 0 || reg.count("PUT /v2/app/manifests/") != 2 || reg.count("PATCH") != 5+2 {
+		t.Errorf("requests %q", reg.requests)
 	}
 }
 

@@ -1,18 +1,22 @@
 package layer
 
 import (
+	"encoding/json"
+
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"vpk/internal/cas"
 )
 
-// pushedKind is what was pushed where: the digest of the manifest that a repository got last, and of each layer of ours and each
-// registry, the repository that got it last. It says where to look; whether it is still there, only the registry knows.
+// pushedKind is what was pushed where: the digest of the manifest that a repository got last; the blobs that a manifest names; and of each
+// layer of ours and each registry, the repository that got it last. It says where to look; what is still there, only the registry knows.
 var pushedKind = cas.Kind{Name: "pushed", Version: 1}
 
 // pushed is what is remembered of pushes. Without a cache it remembers nothing.
 type pushed struct{ cache *cas.Store }
+
+func blobsKey(manifest v1.Hash) string { return cas.Key("blobs", manifest.String()) }
 
 func manifestKey(repo name.Repository) string { return cas.Key("manifest", repo.String()) }
 
@@ -46,8 +50,21 @@ func (p pushed) source(repo name.Repository, digest v1.Hash) (name.Digest, bool)
 	return repo.Registry.Repo(from).Digest(digest.String()), true
 }
 
-// remember notes that a repository has a manifest, and layers of ours.
-func (p pushed) remember(repo name.Repository, manifest v1.Hash, layers []v1.Hash) error {
+// blobs are those that a manifest names, or the images of an index; nil where it was not pushed from here.
+func (p pushed) blobs(manifest v1.Hash) map[v1.Hash]bool {
+	var list []v1.Hash
+	if json.Unmarshal([]byte(p.read(blobsKey(manifest))), &list) != nil {
+		return nil
+	}
+	blobs := map[v1.Hash]bool{}
+	for _, digest := range list {
+		blobs[digest] = true
+	}
+	return blobs
+}
+
+// remember notes what a repository has now.
+func (p pushed) remember(repo name.Repository, what pieces) error {
 	if p.cache == nil {
 		return nil
 	}
@@ -57,10 +74,23 @@ func (p pushed) remember(repo name.Repository, manifest v1.Hash, layers []v1.Has
 		}
 		return p.cache.PutRecord(pushedKind, key, []byte(value))
 	}
-	for _, digest := range layers {
-		if err := put(layerKey(repo.Registry, digest), repo.RepositoryStr()); err != nil {
-			return err
+	var all []v1.Hash
+	for _, b := range what.blobs {
+		if !b.desc.MediaType.IsImage() && !b.desc.MediaType.IsIndex() {
+			all = append(all, b.desc.Digest)
+		}
+		if _, own := b.layer.(*Layer); own {
+			if err := put(layerKey(repo.Registry, b.desc.Digest), repo.RepositoryStr()); err != nil {
+				return err
+			}
 		}
 	}
-	return put(manifestKey(repo), manifest.String())
+	list, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	if err := put(blobsKey(what.manifest.Digest), string(list)); err != nil {
+		return err
+	}
+	return put(manifestKey(repo), what.manifest.Digest.String())
 }
