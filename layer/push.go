@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -46,6 +47,7 @@ type Push struct {
 type present struct {
 	digest v1.Hash // of the manifest that was looked for; zero where there is none
 	blobs  map[v1.Hash]bool
+	told   bool // the registry answered, be it that there is none
 }
 
 // Begin begins a push. Close must be called.
@@ -85,14 +87,18 @@ func (r Registry) Begin(ctx context.Context, names []name.Tag) (*Push, error) {
 		return look()
 	}
 	running.Go(func() { p.look(names[0]) })
+	var failed atomic.Bool
 	p.upload = func(l v1.Layer) {
 		running.Go(func() {
-			if p.has(l) || p.slots.Acquire(ctx, 1) != nil {
+			// Who is not let in should not knock once for each layer.
+			if !p.look(names[0]).told || p.has(l) || p.slots.Acquire(ctx, 1) != nil {
 				return
 			}
 			defer p.slots.Release(1)
 			// What fails now is tried again when all is delivered, and then told.
-			_ = pusher.Upload(ctx, names[0].Context(), l)
+			if !failed.Load() && pusher.Upload(ctx, names[0].Context(), l) != nil {
+				failed.Store(true)
+			}
 		})
 	}
 	p.end = func() { cancel(); running.Wait() }
@@ -132,17 +138,18 @@ func (p *Push) ask(ctx context.Context, ref name.Reference, options []remote.Opt
 	var refused *transport.Error
 	switch {
 	case errors.As(err, &refused):
-		return found // most of all because there is nothing
+		found.told = refused.StatusCode == http.StatusNotFound
+		return found
 	case err == nil:
 		if blobs := p.pushed.blobs(head.Digest); blobs != nil {
-			return present{digest: head.Digest, blobs: blobs}
+			return present{digest: head.Digest, blobs: blobs, told: true}
 		}
 	}
 	desc, err := puller.Get(ctx, ref)
 	if err != nil {
 		return found
 	}
-	found.digest = desc.Digest
+	found.digest, found.told = desc.Digest, true
 	var images []v1.Image
 	switch {
 	case desc.MediaType.IsIndex():

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"vpk/internal/cas"
+	"vpk/internal/fault"
 	"vpk/internal/progress"
 	"vpk/layer"
 	"vpk/venv/tree"
@@ -278,5 +279,35 @@ func TestBaseInTheSameRepository(t *testing.T) {
 	}
 	if asked := reg.count("HEAD /v2/app/blobs/"); asked != 2 {
 		t.Errorf("%d blobs were asked for, want our layer and the config: %q", asked, reg.requests)
+	}
+}
+
+// TestWhoIsNotLetInKnocksOnce: layers that are offered to a registry that refuses are not each a failed login.
+func TestWhoIsNotLetInKnocksOnce(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		reg := newRegistry(t, func(w http.ResponseWriter, r *http.Request) bool {
+			if status == http.StatusForbidden && r.URL.Path == "/v2/" {
+				return false
+			}
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(status)
+			return true
+		})
+		img, _ := Image(t, Cache(t), false)
+		layers, err := img.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := begin(t, reg, reg.host+"/app:v1")
+		p.Offer(t.Context(), layers...)
+		time.Sleep(50 * time.Millisecond) // for what should not come
+		if n := reg.count(""); n > 2 {
+			t.Errorf("%d: requests %q", status, reg.requests)
+		}
+		_, err = p.Deliver(t.Context(), layer.Artifact{Image: img, Names: names(t, reg.host+"/app:v1")}, progress.Discard)
+		p.Close()
+		if fault.KindOf(err) != fault.Delivery {
+			t.Errorf("%d: %v", status, err)
+		}
 	}
 }
