@@ -103,7 +103,7 @@ type tornError struct {
 func (e *tornError) Error() string { return e.err.Error() }
 
 // try gets a wheel once: into a scratch file, verified while it is written; then it is proved; then it enters the cache.
-func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
+func (s *Store) try(ctx context.Context, ref Ref) (w *Wheel, err error) {
 	scratch, err := s.cache.Create(wheels)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,13 @@ func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
 		w.Cached, w.Downloaded = got.received == 0, got.received
 		return w, nil
 	}
-	index, err := s.index(ctx, ref.Filename.String(), scratch.File(), got.size)
+	keep := newKeep(s.budget)
+	defer func() {
+		if w == nil {
+			keep.drop()
+		}
+	}()
+	index, err := s.index(ctx, ref.Filename.String(), scratch.File(), got.size, keep)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +146,8 @@ func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := s.open(ref, sum, path, index)
-	w.Downloaded = got.received
+	w = s.open(ref, sum, path, index)
+	w.Downloaded, w.archive.keep = got.received, keep
 	return w, nil
 }
 

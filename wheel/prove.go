@@ -117,9 +117,13 @@ func (x *indexing) proveMember(ctx context.Context, h *header) (Info, error) {
 			content = flate.NewReaderOpts(f.in, flate.WithEobCallback(blocks.note))
 		}
 	}
-	p := proof{claim: h, crc: crc32.NewIEEE(), sha: sha256.New(), scratch: x.scratch}
+	p := proof{claim: h, crc: crc32.NewIEEE(), sha: sha256.New(), scratch: x.scratch, kept: x.keep.room(h)}
 	defer p.close()
-	if err := p.read(ctx, content); err != nil {
+	err := p.read(ctx, content)
+	if p.kept != nil {
+		x.keep.put(h, p.kept, err == nil)
+	}
+	if err != nil {
 		return Info{}, err
 	}
 	p.sha.Sum(info.SHA256[:0])
@@ -143,6 +147,7 @@ type proof struct {
 	}
 	scratch func() (*os.File, error)
 	file    *os.File // the content of an ELF member
+	kept    []byte   // the content of a member that is kept, as far as it is read
 }
 
 // read inflates to the end.
@@ -167,6 +172,9 @@ func (p *proof) read(ctx context.Context, content io.Reader) error {
 		}
 		_, _ = p.crc.Write(data)
 		_, _ = p.sha.Write(data)
+		if p.kept != nil {
+			p.kept = append(p.kept, data...)
+		}
 		if p.file != nil {
 			if _, err := p.file.Write(data); err != nil {
 				return fmt.Errorf("read libraries of member %q: %w", p.claim.name, err)
