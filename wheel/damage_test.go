@@ -70,7 +70,6 @@ func TestDamagedMemberIsFoundAndDiscarded(t *testing.T) {
 		f, b := newFixture(t, transport.Options{}), sample()
 		ref := f.serve(t, b)
 		w := mustFetch(t, f, ref)
-		w.Forget()
 		m, _ := w.Member(name)
 		path, err := f.cache.Path(wheels, ref.Hash.Hex)
 		if err != nil {

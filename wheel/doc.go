@@ -14,8 +14,7 @@
 // # Index
 //
 // A new wheel is read once, whole, before it enters the cache: every member must inflate to exactly the size and CRC-32
-// that the archive claims. What that pass learns is recorded (Index), so that later runs open no archive to plan with. Small members and
-// modules stay in memory, 32 MiB over all wheels, until Wheel.Forget: they are compiled and compressed next.
+// that the archive claims. What that pass learns is recorded (Index), so that later runs open no archive to plan with.
 //
 // # Cache
 //

@@ -103,7 +103,7 @@ type tornError struct {
 func (e *tornError) Error() string { return e.err.Error() }
 
 // try gets a wheel once: into a scratch file, verified while it is written; then it is proved; then it enters the cache.
-func (s *Store) try(ctx context.Context, ref Ref) (w *Wheel, err error) {
+func (s *Store) try(ctx context.Context, ref Ref) (*Wheel, error) {
 	scratch, err := s.cache.Create(wheels)
 	if err != nil {
 		return nil, err
@@ -129,13 +129,7 @@ func (s *Store) try(ctx context.Context, ref Ref) (w *Wheel, err error) {
 		w.Cached, w.Downloaded = got.received == 0, got.received
 		return w, nil
 	}
-	keep := newKeep(s.budget)
-	defer func() {
-		if w == nil {
-			keep.drop()
-		}
-	}()
-	index, err := s.index(ctx, ref.Filename.String(), scratch.File(), got.size, keep)
+	index, err := s.index(ctx, ref.Filename.String(), scratch.File(), got.size)
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +140,8 @@ func (s *Store) try(ctx context.Context, ref Ref) (w *Wheel, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w = s.open(ref, sum, path, index)
-	w.Downloaded, w.archive.keep = got.received, keep
+	w := s.open(ref, sum, path, index)
+	w.Downloaded = got.received
 	return w, nil
 }
 

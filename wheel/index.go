@@ -75,7 +75,6 @@ type indexing struct {
 	// scratch makes a file for an ELF member; the pass removes it.
 	scratch func() (*os.File, error)
 	span    *trace.Span
-	keep    *keep
 }
 
 // run reads an archive once, whole, and proves it. The error of a bad archive has the kind fault.Integrity and names

@@ -117,13 +117,9 @@ func (x *indexing) proveMember(ctx context.Context, h *header) (Info, error) {
 			content = flate.NewReaderOpts(f.in, flate.WithEobCallback(blocks.note))
 		}
 	}
-	p := proof{claim: h, crc: crc32.NewIEEE(), sha: sha256.New(), scratch: x.scratch, kept: x.keep.room(h)}
+	p := proof{claim: h, crc: crc32.NewIEEE(), sha: sha256.New(), scratch: x.scratch}
 	defer p.close()
-	err := p.read(ctx, content)
-	if p.kept != nil {
-		x.keep.put(h, p.kept, err == nil)
-	}
-	if err != nil {
+	if err := p.read(ctx, content); err != nil {
 		return Info{}, err
 	}
 	p.sha.Sum(info.SHA256[:0])
@@ -147,7 +143,6 @@ type proof struct {
 	}
 	scratch func() (*os.File, error)
 	file    *os.File // the content of an ELF member
-	kept    []byte   // the content of a member that is kept, as far as it is read
 }
 
 // read inflates to the end.
@@ -172,9 +167,6 @@ func (p *proof) read(ctx context.Context, content io.Reader) error {
 		}
 		_, _ = p.crc.Write(data)
 		_, _ = p.sha.Write(data)
-		if p.kept != nil {
-			p.kept = append(p.kept, data...)
-		}
 		if p.file != nil {
 			if _, err := p.file.Write(data); err != nil {
 				return fmt.Errorf("read libraries of member %q: %w", p.claim.name, err)

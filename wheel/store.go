@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -61,7 +60,6 @@ type Store struct {
 	mirror   func(rawURL string, file tag.Filename) []string
 	progress progress.Reporter
 	slots    *semaphore.Weighted
-	budget   *atomic.Int64 // of what is kept in memory
 }
 
 // NewStore makes a Store over a cache. Without a client only what is local can be got.
@@ -75,12 +73,7 @@ func NewStore(cache *cas.Store, client *transport.Client, opts Options) *Store {
 	if opts.Mirror == nil {
 		opts.Mirror = func(string, tag.Filename) []string { return nil }
 	}
-	s := &Store{
-		cache: cache, client: client, mirror: opts.Mirror, progress: opts.Progress,
-		slots: semaphore.NewWeighted(int64(opts.Parallel)), budget: new(atomic.Int64),
-	}
-	s.budget.Store(keepBudget)
-	return s
+	return &Store{cache: cache, client: client, mirror: opts.Mirror, progress: opts.Progress, slots: semaphore.NewWeighted(int64(opts.Parallel))}
 }
 
 // Fetch gives a wheel: from the cache, else downloaded or copied, verified and proved. The caller closes it. Errors name
@@ -273,7 +266,7 @@ func (s *Store) reindex(ctx context.Context, name, sum, path string) (*Index, er
 	if sums.sha256() != sum {
 		return nil, nil
 	}
-	index, err := s.index(ctx, name, file, size, nil)
+	index, err := s.index(ctx, name, file, size)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +274,7 @@ func (s *Store) reindex(ctx context.Context, name, sum, path string) (*Index, er
 }
 
 // index proves an archive; members go through scratch files of the cache where they must be read twice.
-func (s *Store) index(ctx context.Context, name string, file *os.File, size int64, keep *keep) (*Index, error) {
+func (s *Store) index(ctx context.Context, name string, file *os.File, size int64) (*Index, error) {
 	span := trace.Start(ctx, trace.Index, name)
 	defer span.End()
 	dir, remove, err := s.cache.TempDir("members")
@@ -289,7 +282,7 @@ func (s *Store) index(ctx context.Context, name string, file *os.File, size int6
 		return nil, err
 	}
 	defer func() { _ = remove() }()
-	pass := indexing{archive: file, size: size, slots: s.slots, span: span, keep: keep, scratch: func() (*os.File, error) { return os.CreateTemp(dir, "") }}
+	pass := indexing{archive: file, size: size, slots: s.slots, span: span, scratch: func() (*os.File, error) { return os.CreateTemp(dir, "") }}
 	return pass.run(ctx)
 }
 

@@ -1,7 +1,6 @@
 package wheel
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -78,22 +77,14 @@ func (w *Wheel) ReadFile(name string, limit int64) ([]byte, error) {
 	return data, errors.Join(err, r.Close())
 }
 
-// Forget gives up what is kept in memory of a wheel that is new, after which its members are read from the archive. It is for who has
-// read what has to be read soon.
-func (w *Wheel) Forget() { w.archive.keep.drop() }
-
 // Close closes the archive. Members can be asked for what the index knows afterwards, but not opened.
-func (w *Wheel) Close() error {
-	w.Forget()
-	return w.archive.close()
-}
+func (w *Wheel) Close() error { return w.archive.close() }
 
 // archive is the wheel's file, opened when it is first needed and read with pread.
 type archive struct {
 	path string
 	// discard removes the file from the cache.
 	discard func() error
-	keep    *keep // nil where nothing is kept
 
 	mu     sync.Mutex
 	file   *os.File
@@ -171,9 +162,6 @@ func (m Member) Deflate() (tree.Deflate, bool) {
 // Open implements tree.Content. The reader ends with an error, not io.EOF, when the bytes are not those that were
 // proved when the wheel came into the cache.
 func (m Member) Open() (io.ReadCloser, error) {
-	if content := m.wheel.archive.keep.get(m.info.Offset); content != nil {
-		return io.NopCloser(bytes.NewReader(content)), nil
-	}
 	raw, err := m.Raw()
 	if err != nil {
 		return nil, err

@@ -68,9 +68,6 @@ func installWheels(
 			if a := w.archives[i]; errs[i] == nil && prepare != nil && !a.Cached {
 				errs[i] = prepare(ctx, w.installed[i], a.Size)
 			}
-			if a := w.archives[i]; a != nil {
-				a.Forget()
-			}
 			return nil
 		})
 	}
