@@ -26,7 +26,7 @@ type chunk struct {
 }
 
 // readAhead is how many chunks of a segment may wait.
-const readAhead = 8
+const readAhead = 4
 
 var chunkBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
