@@ -16,8 +16,8 @@ import (
 	"vpk/venv/tree"
 )
 
-// SliceSize is the number of modules that are compiled in one child. A fork costs half a millisecond, and as much again for the pages that it
-// copies: with 32, a tenth of all the time that compiling takes, with 64 half of that.
+// SliceSize is the number of modules that are compiled in one child. Each fork costs its pages: of the time that 400 modules of sympy take,
+// 8 % is the kernel's with 32 modules a child, 6 % with 64, 4 % with 128.
 const SliceSize = 64
 
 // FormatVersion rises when the same module may get other bytes than before.
