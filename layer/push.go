@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -28,7 +27,8 @@ import (
 // name leads to now; where that is nothing, for the manifest that it got last; and for the base's, if the base is from there. Should it not
 // have a blob after all, it refuses the new manifest, and then all are asked for.
 //
-// A layer that another repository of the registry has is mounted from there: one of the base, and one of ours that went there before.
+// A layer that another repository of the registry has is mounted from there: one of the base, and one of ours that went there before, unless
+// the registry does not let us read there.
 type Push struct {
 	pusher *remote.Pusher
 	names  []name.Tag
@@ -207,7 +207,7 @@ func (p *Push) Offer(ctx context.Context, layers ...v1.Layer) {
 			continue
 		}
 		b := blob{desc: v1.Descriptor{MediaType: m, Digest: digest, Size: size}, layer: unmounted(l)}
-		p.upload(p.mountable(p.of(ctx, b), l, p.names[0]))
+		p.upload(mountable(p.of(ctx, b), l, p.names[0], &hopes{push: p, first: true}))
 	}
 }
 
@@ -264,15 +264,11 @@ func (p *Push) push(ctx context.Context, n int, a Artifact, parts pieces, report
 		}
 	}()
 	if n > 0 || p.look(tag).digest != parts.manifest.Digest {
-		has := func(v1.Layer) bool { return false }
-		trusted := false
-		if first {
-			has = func(l v1.Layer) bool { has := p.has(l); trusted = trusted || has; return has }
-		}
-		err := p.write(ctx, tag, a, uploads, has)
-		if err != nil && trusted && isUnknownBlob(err) {
-			report.Detail("push %q: the registry lacks layers of an image that it has; all are asked for: %v", tag, err)
-			err = p.write(ctx, tag, a, uploads, func(v1.Layer) bool { return false })
+		hopes := &hopes{push: p, first: first}
+		err := p.write(ctx, tag, a, uploads, hopes)
+		if err != nil && hopes.used && isRefusal(err) {
+			report.Detail("push %q: the registry is not as it was; all layers are asked for: %v", tag, err)
+			err = p.write(ctx, tag, a, uploads, nil)
 		}
 		if err != nil {
 			return err
@@ -294,10 +290,36 @@ func (p *Push) push(ctx context.Context, n int, a Artifact, parts pieces, report
 	return nil
 }
 
+// hopes are what spares work if the registry is as it was: that it has layers, and that ours can be mounted from where they went before.
+// Nil hopes for nothing.
+type hopes struct {
+	push  *Push
+	first bool // it is the first repository
+	used  bool
+}
+
+func (h *hopes) has(l v1.Layer) bool {
+	if h == nil || !h.first || !h.push.has(l) {
+		return false
+	}
+	h.used = true
+	return true
+}
+
+// source is another repository that has a layer of ours.
+func (h *hopes) source(repo name.Repository, digest v1.Hash) (name.Digest, bool) {
+	if h == nil {
+		return name.Digest{}, false
+	}
+	from, ok := h.push.pushed.source(repo, digest)
+	h.used = h.used || ok
+	return from, ok
+}
+
 // write pushes the image or index, of which some layers need not be asked for.
-func (p *Push) write(ctx context.Context, tag name.Tag, a Artifact, uploads map[v1.Hash]*upload, has func(v1.Layer) bool) error {
+func (p *Push) write(ctx context.Context, tag name.Tag, a Artifact, uploads map[v1.Hash]*upload, hopes *hopes) error {
 	if a.Index == nil {
-		img, err := p.watch(a.Image, uploads, tag, has)
+		img, err := watch(a.Image, uploads, tag, hopes)
 		if err != nil {
 			return err
 		}
@@ -309,22 +331,17 @@ func (p *Push) write(ctx context.Context, tag name.Tag, a Artifact, uploads map[
 		if err != nil {
 			return err
 		}
-		if watched.images[digest], err = p.watch(img, uploads, tag, has); err != nil {
+		if watched.images[digest], err = watch(img, uploads, tag, hopes); err != nil {
 			return err
 		}
 	}
 	return p.pusher.Push(ctx, tag, watched)
 }
 
-// isUnknownBlob reports whether a registry refused a manifest for want of a blob.
-func isUnknownBlob(err error) bool {
+// isRefusal reports whether a registry answered, and did not want: a manifest for want of a blob, or to let in whom a mount needs.
+func isRefusal(err error) bool {
 	var te *transport.Error
-	if !errors.As(err, &te) {
-		return false
-	}
-	return te.StatusCode == http.StatusNotFound || slices.ContainsFunc(te.Errors, func(d transport.Diagnostic) bool {
-		return d.Code == transport.ManifestBlobUnknownErrorCode || d.Code == transport.BlobUnknownErrorCode || d.Code == transport.ManifestInvalidErrorCode
-	})
+	return errors.As(err, &te) && te.StatusCode >= 400 && te.StatusCode < 500
 }
 
 // upload is a blob that notes whether, and how far, it is read.

@@ -311,3 +311,37 @@ func TestWhoIsNotLetInKnocksOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestMountThatIsNotAllowed: a registry that gives no token for the repository where a layer went before still takes the layer.
+func TestMountThatIsNotAllowed(t *testing.T) {
+	refused := false
+	reg := newRegistry(t, func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case r.URL.Path == "/token":
+			if strings.Contains(strings.Join(r.URL.Query()["scope"], " "), "repository:team/a:pull") && strings.Contains(strings.Join(r.URL.Query()["scope"], " "), "team/b") {
+				refused = true
+				w.WriteHeader(http.StatusForbidden)
+			} else {
+				_, _ = w.Write([]byte(`{"token":"t"}`))
+			}
+		case r.Header.Get("Authorization") == "":
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.Method == http.MethodHead && strings.HasPrefix(r.URL.Path, "/v2/team/b/blobs/"):
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			return false
+		}
+		return true
+	})
+	cache := Cache(t)
+	img, _ := Image(t, cache, false)
+	for _, repo := range []string{"team/a", "team/b"} {
+		if _, err := (layer.Registry{Transport: reg.transport, Cache: cache}).Deliver(t.Context(), layer.Artifact{Image: img, Names: names(t, reg.host+"/"+repo+":v1")}, progress.Discard); err != nil {
+			t.Fatalf("%s: %v", repo, err)
+		}
+	}
+	if !refused {
+		t.Error("no token for the other repository was asked for")
+	}
+}

@@ -49,7 +49,7 @@ func (r Registry) Deliver(ctx context.Context, a Artifact, report progress.Repor
 }
 
 // watch gives an image whose blobs are uploads, but for layers that are known to be there, and mounted where that can be.
-func (p *Push) watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, has func(v1.Layer) bool) (v1.Image, error) {
+func watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, hopes *hopes) (v1.Image, error) {
 	m, err := img.Manifest()
 	if err != nil {
 		return nil, err
@@ -65,8 +65,8 @@ func (p *Push) watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, ha
 		return nil, err
 	}
 	for i, l := range layers {
-		if !has(l) {
-			watched.layers = append(watched.layers, p.mountable(uploads[m.Layers[i].Digest], l, tag))
+		if !hopes.has(l) {
+			watched.layers = append(watched.layers, mountable(uploads[m.Layers[i].Digest], l, tag, hopes))
 		}
 	}
 	return watched, nil
@@ -74,7 +74,7 @@ func (p *Push) watch(img v1.Image, uploads map[v1.Hash]*upload, tag name.Tag, ha
 
 // mountable gives the upload of a layer as one that is mounted, where another repository of the same registry has it. Between
 // registries there is nothing to mount.
-func (p *Push) mountable(u *upload, l v1.Layer, tag name.Tag) v1.Layer {
+func mountable(u *upload, l v1.Layer, tag name.Tag, hopes *hopes) v1.Layer {
 	if from, ok := l.(*remote.MountableLayer); ok {
 		if from.Reference.Context().Registry != tag.Registry {
 			return u
@@ -82,7 +82,7 @@ func (p *Push) mountable(u *upload, l v1.Layer, tag name.Tag) v1.Layer {
 		return &remote.MountableLayer{Layer: u, Reference: from.Reference}
 	}
 	if _, own := l.(*Layer); own {
-		if from, ok := p.pushed.source(tag.Context(), u.digest); ok {
+		if from, ok := hopes.source(tag.Context(), u.digest); ok {
 			return &remote.MountableLayer{Layer: u, Reference: from}
 		}
 	}

@@ -75,7 +75,8 @@ type Compiler struct {
 type Options struct {
 	// Launch starts the interpreter.
 	Launch Launcher
-	// Accept judges what an interpreter says of itself, before it compiles anything or is remembered. Nil accepts all.
+	// Accept judges what an interpreter says of itself, before it compiles anything or is remembered; one that is remembered under the
+	// same Root was judged. Nil accepts all.
 	Accept func(Interpreter) error
 	// Root names the interpreter's root file system: what was learnt of its interpreter is remembered under that name.
 	Root string

@@ -3,7 +3,8 @@
 //
 // The order is: read the project and its lock, open the base, select for the base's target, fetch the wheels and make
 // their parts and compile the standard library side by side, join the parts, compile bytecode, decide the image's
-// configuration, build the layers, put the image together, deliver. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
+// configuration, build the layers, put the image together, deliver. The project's own files are compiled beside the environment. A push begins first of all: layers of the
+// base, of each wheel that has one of its own, and all others are offered to it as they become known, before the image is there. What can fail for a reason that the user can mend is asked as early as it can be known: a stale
 // lock before the network is touched, a command that does not exist before a layer is built.
 //
 // What a lock says for a target can be looked at before: a Choice is a selection with what the cache has of it, from which come
