@@ -10,7 +10,7 @@ import (
 
 // anyone may be imported by everyone: leaves without a view of the whole.
 var anyone = []string{
-	"lockfile/pep440", "lockfile/pep508", "wheel/tag", "venv/tree", "internal/cas", "internal/fault", "internal/progress", "internal/spelling", "internal/trace", "internal/transport",
+	"lockfile/pep440", "lockfile/pep508", "wheel/tag", "venv/tree", "internal/cas", "internal/fault", "internal/inflate", "internal/progress", "internal/spelling", "internal/trace", "internal/transport",
 }
 
 // rooms lists what each package may import of this module beside what anyone may. A package that is not listed is an error.
@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"layer/diff":         {"layer/base"},
 	"internal/cas":       {},
 	"internal/fault":     {},
+	"internal/inflate":   {},
 	"internal/progress":  {},
 	"internal/spelling":  {},
 	"internal/trace":     {},

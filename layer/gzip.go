@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
+	"vpk/internal/inflate"
 	"vpk/venv/tree"
 )
 
@@ -191,27 +191,19 @@ func (g gzipCodec) blob(items []item, pieces []piece, encoded io.ReaderAt) (io.R
 }
 
 func (gzipCodec) decode(blob io.Reader) (io.ReadCloser, error) {
-	i := inflaters.Get().(*inflater)
-	i.in.Reset(io.MultiReader(blob, bytes.NewReader(lastBlock[:])))
-	return i, i.out.(flate.Resetter).Reset(i.in, nil)
+	i := inflaters.Get().(*inflate.Reader)
+	i.Reset(io.MultiReader(blob, bytes.NewReader(lastBlock[:])))
+	return inflating{i}, nil
 }
 
-// inflater is a decompressor that is used again and again.
-type inflater struct {
-	in  *bufio.Reader
-	out io.Reader
-}
+var inflaters = sync.Pool{New: func() any { return inflate.NewReader() }}
 
-var inflaters = sync.Pool{New: func() any {
-	in := bufio.NewReaderSize(nil, copyBuffer)
-	return &inflater{in: in, out: flate.NewReader(in)}
-}}
+// inflating is an inflater that others may use once it is closed.
+type inflating struct{ *inflate.Reader }
 
-func (i *inflater) Read(p []byte) (int, error) { return i.out.Read(p) }
-
-// Close makes the inflater free for others; it must be called once.
-func (i *inflater) Close() error {
-	i.in.Reset(nil)
-	inflaters.Put(i)
+// Close must be called once.
+func (i inflating) Close() error {
+	i.Reset(nil)
+	inflaters.Put(i.Reader)
 	return nil
 }

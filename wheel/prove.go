@@ -1,7 +1,6 @@
 package wheel
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -12,7 +11,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
+	"vpk/internal/inflate"
 )
 
 const (
@@ -20,7 +19,7 @@ const (
 	methodDeflate = 8
 
 	// spliceFrom is the size from which the positions of the last block are recorded. Nothing smaller is worth splicing
-	// (spec containers §5: the best threshold is 32 KiB), and to report them costs an inflater of its own.
+	// (spec containers §5: the best threshold is 32 KiB).
 	spliceFrom = 16 << 10
 
 	chunkSize = 64 << 10
@@ -45,55 +44,10 @@ func (e *memberError) Unwrap() error { return e.err }
 
 func badMember(format string, args ...any) error { return &memberError{fmt.Errorf(format, args...)} }
 
-// inflater is a decompressor that is used again and again: to make one costs more than to inflate most members.
-type inflater struct {
-	in  *bufio.Reader
-	out io.Reader
-}
-
-// reset starts to inflate another member.
-func (f *inflater) reset(raw io.Reader) error {
-	f.in.Reset(raw)
-	return f.out.(flate.Resetter).Reset(f.in, nil)
-}
-
 var (
-	inflaters = sync.Pool{New: func() any {
-		in := bufio.NewReaderSize(nil, chunkSize/2)
-		return &inflater{in: in, out: flate.NewReader(in)}
-	}}
-	chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+	inflaters = sync.Pool{New: func() any { return inflate.NewReader() }}
+	chunks    = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 )
-
-// blockEnds notes where the last block of a deflate stream begins and ends, in bits.
-//
-// The positions that klauspost/compress 1.20.3 reports are too great after stored blocks: dataBlock counts whole bytes
-// twice that it had read ahead. What was really consumed shows by how much: a Huffman block ends at or before the last
-// byte consumed, so a position beyond it can only be that of a stored block, which ends right there.
-type blockEnds struct {
-	raw *io.SectionReader
-	in  *bufio.Reader // over raw
-
-	excess              int64 // bits that were counted twice
-	previous, last, end int64
-}
-
-func (b *blockEnds) note(c flate.InflateCheckpoint) {
-	position, err := b.raw.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return // a SectionReader can always tell
-	}
-	consumed := 8 * (position - int64(b.in.Buffered()))
-	at := c.CompressedOffset*8 + int64(c.BitOffset) - b.excess
-	if at > consumed {
-		b.excess += at - consumed
-		at = consumed
-	}
-	if c.Final {
-		b.last, b.end = b.previous, at
-	}
-	b.previous = at
-}
 
 // proveMember inflates one member and compares it with what the archive claims.
 func (x *indexing) proveMember(ctx context.Context, h *header) (Info, error) {
@@ -103,19 +57,12 @@ func (x *indexing) proveMember(ctx context.Context, h *header) (Info, error) {
 	}
 	raw := io.NewSectionReader(x.archive, h.offset, h.compressed)
 	var content io.Reader = raw
-	var blocks blockEnds
+	var deflated *inflate.Reader
 	if info.Deflated {
-		f := inflaters.Get().(*inflater)
-		defer inflaters.Put(f)
-		if err := f.reset(raw); err != nil {
-			return Info{}, err
-		}
-		content = f.out
-		if h.size >= spliceFrom {
-			// The callback does not survive a Reset, so this one is not used again.
-			blocks.raw, blocks.in = raw, f.in
-			content = flate.NewReaderOpts(f.in, flate.WithEobCallback(blocks.note))
-		}
+		deflated = inflaters.Get().(*inflate.Reader)
+		defer inflaters.Put(deflated)
+		deflated.Reset(raw)
+		content = deflated
 	}
 	p := proof{claim: h, crc: crc32.NewIEEE(), sha: sha256.New(), scratch: x.scratch}
 	defer p.close()
@@ -124,8 +71,10 @@ func (x *indexing) proveMember(ctx context.Context, h *header) (Info, error) {
 	}
 	p.sha.Sum(info.SHA256[:0])
 	info.ELF = p.elf()
-	if blocks.end > 0 && (blocks.end+7)/8 == h.compressed {
-		info.LastBlock, info.End = blocks.last, blocks.end
+	if deflated != nil && h.size >= spliceFrom {
+		if last, end := deflated.LastBlock(); (end+7)/8 == h.compressed {
+			info.LastBlock, info.End = last, end
+		}
 	}
 	return info, nil
 }
@@ -188,7 +137,7 @@ func (p *proof) read(ctx context.Context, content io.Reader) error {
 
 // inflateError tells damaged data from a disk that cannot be read.
 func inflateError(err error) error {
-	var corrupt flate.CorruptInputError
+	var corrupt *inflate.CorruptError
 	if errors.As(err, &corrupt) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return badMember("its compressed data is damaged: %w", err)
 	}

@@ -7,29 +7,28 @@ import (
 	"io"
 
 	"vpk/internal/fault"
+	"vpk/internal/inflate"
 )
 
 // memberReader inflates a member of the cache and checks size and CRC-32 at the end. The archive was proved when it
 // came: a difference means that the cache was damaged since, and discards it.
 type memberReader struct {
 	member   Member
-	inflater *inflater // nil for stored members and after Close
+	inflater *inflate.Reader // nil for stored members and after Close
 	content  io.Reader
 	crc      uint32
 	read     int64
 	err      error
 }
 
-func newMemberReader(m Member, raw io.Reader) (io.ReadCloser, error) {
+func newMemberReader(m Member, raw io.Reader) io.ReadCloser {
 	r := &memberReader{member: m, content: raw}
 	if m.info.Deflated {
-		r.inflater = inflaters.Get().(*inflater)
-		r.content = r.inflater.out
-		if err := r.inflater.reset(raw); err != nil {
-			return nil, fmt.Errorf("open member %q of wheel %q: %w", m.info.Name, m.wheel.Filename, err)
-		}
+		r.inflater = inflaters.Get().(*inflate.Reader)
+		r.inflater.Reset(raw)
+		r.content = r.inflater
 	}
-	return r, nil
+	return r
 }
 
 // Read implements io.Reader.

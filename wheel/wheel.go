@@ -166,5 +166,5 @@ func (m Member) Open() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMemberReader(m, raw)
+	return newMemberReader(m, raw), nil
 }

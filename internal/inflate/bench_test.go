@@ -1,0 +1,64 @@
+package inflate
+
+import (
+	"bytes"
+	stdflate "compress/flate"
+	"io"
+	"os"
+	"testing"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// BenchmarkInflate: this test's own program, and text; whole, and in members of the size that modules have.
+func BenchmarkInflate(b *testing.B) {
+	program, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	code, err := os.ReadFile(program)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, input := range []struct {
+		name    string
+		content []byte
+		member  int
+	}{{"code", code, len(code)}, {"text", contents()["text"], 1 << 20}, {"small", code, 6 << 10}} {
+		var members [][]byte
+		for at := 0; at < len(input.content); at += input.member {
+			members = append(members, encodings(b, input.content[at:min(at+input.member, len(input.content))])["klauspost 6"])
+		}
+		b.Run(input.name+"/vpk", func(b *testing.B) {
+			b.SetBytes(int64(len(input.content)))
+			r := NewReader()
+			for b.Loop() {
+				for _, raw := range members {
+					r.Reset(bytes.NewReader(raw))
+					err := error(nil)
+					for err == nil {
+						_, err = r.Next()
+					}
+					if err != io.EOF {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+		for name, r := range map[string]io.Reader{"klauspost": flate.NewReader(nil), "std": stdflate.NewReader(nil)} {
+			b.Run(input.name+"/"+name, func(b *testing.B) {
+				b.SetBytes(int64(len(input.content)))
+				for b.Loop() {
+					for _, raw := range members {
+						if err := r.(stdflate.Resetter).Reset(bytes.NewReader(raw), nil); err != nil {
+							b.Fatal(err)
+						}
+						if _, err := io.Copy(io.Discard, r); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+			})
+		}
+	}
+}
