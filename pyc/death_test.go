@@ -142,7 +142,7 @@ func TestDeathIsTriedAgain(t *testing.T) {
 // What can't be read as marshalled code is told of with the name of its module, and never packed.
 func TestUnreadableBytecodeNamesItsModule(t *testing.T) {
 	garbage := "real = compiled\ndef compiled(path, source, level):\n    if path != b'/app/m001.py':\n        return real(path, source, level)\n" +
-		"    return b'C' + bytes(8) + framed(b'?', 8)"
+		"    return b'C', bytes(8), (1).to_bytes(8, 'little'), b'?'"
 	c := New(t.Context(), openCache(t), Options{Launch: script(t, garbage), Root: "root", Workers: 1})
 	_, err := c.Compile(t.Context(), Source{Part: partOf("key", modules(3)), Mode: UncheckedHash})
 	if want := `read the bytecode of "app/m001.py": offset 0: type byte 0x3f`; err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Sandbox {

@@ -7,7 +7,7 @@
 // Unit of compilation. A slice is SliceSize modules of one part, in path order, compiled in a child forked from a pristine
 // worker. Nothing else in a build can touch a slice's result, and a crash costs that slice. The largest parts come first (turns).
 //
-// Worker. `python -S -s -B -c worker.py` with PYTHONHASHSEED=0, LANG=C.UTF-8 and an otherwise empty environment.
+// Worker. `python -S -s -B -c worker.py` with PYTHONHASHSEED=0, LANG=C.UTF-8, limits of glibc's malloc and an otherwise empty environment.
 // Not -I: it implies -E, and then CPython ignores PYTHONHASHSEED; the environment is ours and the working directory is taken
 // out of sys.path, which leaves nothing that -I would keep out. A module is compile(source, path below the root, 'exec', dont_inherit=True, optimize=level), as
 // py_compile does it (CPython Lib/importlib/_bootstrap_external.py, source_to_code).

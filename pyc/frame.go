@@ -126,87 +126,123 @@ func (s slice) write(w io.Writer) error {
 	return b.Flush()
 }
 
-// readAnswers fills answers, in order. A child that died is a deathError.
-func readAnswers(r io.Reader, answers []answer) error {
-	var head [9]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return err
-	}
-	size := binary.LittleEndian.Uint64(head[1:])
-	if size > maxAnswer {
-		return fmt.Errorf("an answer of %d bytes is too long", size)
-	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(r, data); err != nil {
-		return err
-	}
-	switch head[0] {
-	case 'K':
-		_, err := parseAnswers(data, answers)
-		return err
-	case 'X':
-		said, answered, _ := bytes.Cut(data, []byte{'\n'})
-		n, _ := parseAnswers(answered, answers) // it ends early
-		status, reason := waitStatus(string(said))
-		return &deathError{at: min(n, len(answers)-1), signal: status, reason: "the compiler died: " + reason}
-	}
-	return fmt.Errorf("an answer of kind %q is unknown", head[0])
+// child is what a child says, as its worker passes it on: io.EOF where the worker says how the child ended.
+type child struct {
+	worker io.Reader
+	left   uint32 // of the piece
+	total  int64
+	ended  bool
+	status syscall.WaitStatus
 }
 
-// parseAnswers fills answers and says how many there were before an error.
-func parseAnswers(data []byte, answers []answer) (n int, err error) {
-	short := errors.New("an answer ends early")
-	take := func(n uint64) ([]byte, bool) {
-		if uint64(len(data)) < n {
-			return nil, false
+func (c *child) Read(p []byte) (int, error) {
+	for c.left == 0 {
+		if c.ended {
+			return 0, io.EOF
 		}
-		var part []byte
-		part, data = data[:n:n], data[n:]
-		return part, true
-	}
-	for i := range answers {
-		kind, ok := take(1)
-		if !ok {
-			return i, short
+		var head [5]byte
+		if _, err := io.ReadFull(c.worker, head[:]); err != nil {
+			return 0, noEOF(err)
 		}
-		switch kind[0] {
-		case 'C':
-			head, ok := take(16)
-			if !ok {
-				return i, short
+		n := binary.LittleEndian.Uint32(head[1:])
+		switch head[0] {
+		case 'P':
+			c.left = n
+			if c.total += int64(n); c.total > maxAnswer {
+				return 0, fmt.Errorf("an answer of more than %d bytes is too long", maxAnswer)
 			}
-			a := answer{hash: [8]byte(head)}
-			if a.code, ok = take(binary.LittleEndian.Uint64(head[8:])); !ok {
-				return i, short
-			}
-			answers[i] = a
-		case 'E':
-			head, ok := take(4)
-			if !ok {
-				return i, short
-			}
-			said, ok := take(uint64(binary.LittleEndian.Uint32(head)))
-			if !ok {
-				return i, short
-			}
-			answers[i] = answer{reason: string(said)}
+		case 'K':
+			c.ended, c.status = true, syscall.WaitStatus(n)
 		default:
-			return i, fmt.Errorf("an answer of kind %q is unknown", kind[0])
+			return 0, fmt.Errorf("a worker's frame of kind %q is unknown", head[0])
 		}
 	}
-	if len(data) != 0 {
-		return len(answers), fmt.Errorf("%d bytes follow the last answer", len(data))
+	n, err := c.worker.Read(p[:min(len(p), int(c.left))])
+	c.left -= uint32(n)
+	return n, noEOF(err)
+}
+
+// noEOF is for what ends before its end.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// readAnswers fills answers, in order. A child that died is a deathError.
+func readAnswers(worker io.Reader, answers []answer) error {
+	c := &child{worker: worker}
+	n, err := parseAnswers(bufio.NewReaderSize(c, 1<<15), answers)
+	if c.ended && c.status != 0 {
+		signal, reason := waitStatus(c.status)
+		return &deathError{at: min(n, len(answers)-1), signal: signal, reason: "the compiler died: " + reason}
+	}
+	return err
+}
+
+// parseAnswers fills answers from all that there is, and says how many there were before an error.
+func parseAnswers(r *bufio.Reader, answers []answer) (n int, err error) {
+	for i := range answers {
+		if answers[i], err = parseAnswer(r); err != nil {
+			if err == io.EOF || err == io.ErrUnexpectedEOF {
+				err = fmt.Errorf("an answer ends early: %w", io.ErrUnexpectedEOF)
+			}
+			return i, err
+		}
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		if err == nil {
+			err = errors.New("more follows the last answer")
+		}
+		return len(answers), err
 	}
 	return len(answers), nil
 }
 
-// waitStatus is the signal, if any, and in words the whole of what the decimal number of wait(2) means.
-func waitStatus(s string) (syscall.Signal, string) {
-	var n uint32
-	if _, err := fmt.Sscan(s, &n); err != nil {
-		return 0, "status " + s
+func parseAnswer(r *bufio.Reader) (a answer, err error) {
+	kind, err := r.ReadByte()
+	if err != nil {
+		return a, err
 	}
-	status := syscall.WaitStatus(n)
+	var head [16]byte
+	switch kind {
+	case 'C':
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return a, err
+		}
+		a.hash = [8]byte(head[:8])
+		a.code, err = readBytes(r, binary.LittleEndian.Uint64(head[8:]))
+	case 'E':
+		if _, err := io.ReadFull(r, head[:4]); err != nil {
+			return a, err
+		}
+		var said []byte
+		said, err = readBytes(r, uint64(binary.LittleEndian.Uint32(head[:])))
+		a.reason = string(said)
+	default:
+		err = fmt.Errorf("an answer of kind %q is unknown", kind)
+	}
+	return a, err
+}
+
+// readBytes reads n bytes, and takes no more memory than a mebibyte for what it is promised and does not get.
+func readBytes(r io.Reader, n uint64) ([]byte, error) {
+	if n > maxAnswer {
+		return nil, fmt.Errorf("an answer of %d bytes is too long", n)
+	}
+	if n <= 1<<20 {
+		data := make([]byte, n)
+		_, err := io.ReadFull(r, data)
+		return data, err
+	}
+	var data bytes.Buffer
+	_, err := io.CopyN(&data, r, int64(n))
+	return data.Bytes(), err
+}
+
+// waitStatus is the signal, if any, and in words the whole of what wait(2) says.
+func waitStatus(status syscall.WaitStatus) (syscall.Signal, string) {
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGALRM:
 		return syscall.SIGALRM, "it took too long"

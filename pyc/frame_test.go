@@ -2,31 +2,48 @@ package pyc
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"strings"
 	"testing"
 )
 
+// FuzzAnswers: what a worker says is refused, or is whole: each byte of it is a frame's head or in an answer.
 func FuzzAnswers(f *testing.F) {
-	f.Add([]byte("E\x01\x00\x00\x00x"), 1)
-	f.Add([]byte("C12345678\x02\x00\x00\x00\x00\x00\x00\x00ab"), 1)
-	f.Add([]byte("C12345678\xff\xff\xff\xff\xff\xff\xff\xff"), 2)
+	const ended = "K\x00\x00\x00\x00"
+	f.Add([]byte("P\x06\x00\x00\x00E\x01\x00\x00\x00x"+ended), 1)
+	f.Add([]byte("P\x01\x00\x00\x00CP\x12\x00\x00\x0012345678\x02\x00\x00\x00\x00\x00\x00\x00ab"+ended), 1)
+	f.Add([]byte("P\x11\x00\x00\x00C12345678\xff\xff\xff\xff\xff\xff\xff\xff"+ended), 2)
+	f.Add([]byte("P\x06\x00\x00\x00E\x01\x00\x00\x00xK\x0b\x00\x00\x00"), 3)
 	f.Fuzz(func(t *testing.T, data []byte, n int) {
 		answers := make([]answer, max(0, min(n, 64)))
-		if n, err := parseAnswers(data, answers); err != nil {
-			if n < 0 || n > len(answers) {
-				t.Errorf("%d of %d answers", n, len(answers))
-			}
+		said := bytes.NewReader(data)
+		err := readAnswers(said, answers)
+		var died *deathError
+		if errors.As(err, &died) && died.at >= max(len(answers), 1) {
+			t.Errorf("died at module %d of %d", died.at, len(answers))
+		}
+		if err != nil {
 			return
 		}
-		// What was accepted is the whole input, in order.
-		var b bytes.Buffer
+		want := 0
 		for _, a := range answers {
-			b.Write(a.hash[:])
-			b.Write(a.code)
-			b.WriteString(a.reason)
+			want += 1 + len(a.code) + 4 + len(a.reason)
+			if a.reason == "" && a.code != nil {
+				want += 12
+			}
 		}
-		if b.Len() > len(data)+8*len(answers) {
-			t.Errorf("%d bytes became %d", len(data), b.Len())
+		got := 0
+		for rest := data[:len(data)-said.Len()]; len(rest) > 0; {
+			n := int(binary.LittleEndian.Uint32(rest[1:]))
+			if rest[0] == 'K' {
+				break
+			}
+			got += n
+			rest = rest[5+n:]
+		}
+		if got != want {
+			t.Errorf("%d bytes became %d", got, want)
 		}
 	})
 }

@@ -4,10 +4,10 @@
 #
 #   hello  (out): u32 length, then cache tag, magic (4 bytes), hash randomisation (1 byte), sys.version: u32 length + bytes each
 #   slice  (in):  u32 modules, u32 seconds that the child may take over one of them, u8 level of optimisation, then for each u32 length + path, u64 length + source; no slice (end of input) ends the worker
-#   answer (out): "K" u64 length, then for each module, in order:
+#   answer (out): "P" u32 length + a piece of what the child says, any number of them, which is for each module, in order:
 #                   "C" source hash (8 bytes), u64 length + marshalled code
 #                   "E" u32 length + what the compiler said
-#             or: "X" u64 length, then the wait status of the child that died, in decimal, a newline, and what it had answered
+#                 then "K" u32 wait status of the child: 0 if it lived to the end
 import sys
 sys.path[:] = [place for place in sys.path if place.startswith("/")]  # not the working directory
 import _imp, _signal, _warnings, gc, marshal, posix
@@ -27,31 +27,34 @@ def read(fd, size):
     return b"".join(parts)
 
 
-def write(fd, data):
-    view = memoryview(data)
-    while view:
-        view = view[posix.write(fd, view):]
+def write(fd, *parts):
+    rest = sum(map(len, parts)) - posix.writev(fd, parts)
+    if rest:
+        view = memoryview(b"".join(parts))[-rest:]
+        while view:
+            view = view[posix.write(fd, view):]
 
 
 def number(size):
     return int.from_bytes(read(0, size), "little")
 
 
-def framed(data, size):
-    return len(data).to_bytes(size, "little") + data
+def framed(data):
+    return len(data).to_bytes(4, "little") + data
 
 
 def compiled(path, source, level):
     try:
         code = compile(source, path.decode("utf-8", "surrogateescape"), "exec", dont_inherit=True, optimize=level)
-        return b"C" + _imp.source_hash(int.from_bytes(MAGIC_NUMBER, "little"), source) + framed(marshal.dumps(code), 8)
+        code = marshal.dumps(code)
+        return b"C" + _imp.source_hash(int.from_bytes(MAGIC_NUMBER, "little"), source) + len(code).to_bytes(8, "little"), code
     except Exception as error:
         if isinstance(error, MemoryError):
             # So says the parser of what nests too deeply, and the allocator when there is no memory. That is no fault of
             # the module, and there is none for this either: the child dies of it.
             bytes(1 << 30)
         said = "%s: %s" % (type(error).__name__, error)
-        return b"E" + framed(said.encode("utf-8", "backslashreplace"), 4)
+        return b"E", framed(said.encode("utf-8", "backslashreplace"))
 
 
 def child(modules, seconds, level, out):
@@ -60,16 +63,17 @@ def child(modules, seconds, level, out):
     posix.close(1)
     for path, source in modules:
         _signal.alarm(seconds)
-        write(out, compiled(path, source, level))
+        write(out, *compiled(path, source, level))
 
 
 def serve():
     gc.disable()
     # As -W ignore has it, for which the interpreter would import warnings: a third of its start.
     _warnings.filters.insert(0, ("ignore", None, Warning, None, 0))
-    hello = b"".join(framed(part, 4) for part in (
+    hello = b"".join(framed(part) for part in (
         sys.implementation.cache_tag.encode(), MAGIC_NUMBER, bytes([sys.flags.hash_randomization]), sys.version.encode()))
-    write(1, framed(hello, 4))
+    write(1, framed(hello))
+    buffer = bytearray(1 << 16)  # what a pipe holds; made once, as new memory costs more than what is copied there
     while True:
         head = read(0, 4)
         if not head:
@@ -92,18 +96,11 @@ def serve():
                 posix._exit(status)
         posix.close(sink)
         modules = None
-        parts = []
-        while True:
-            part = posix.read(source, 1 << 20)
-            if not part:
-                break
-            parts.append(part)
+        while size := posix.readv(source, [buffer]):
+            write(1, b"P" + size.to_bytes(4, "little"), memoryview(buffer)[:size])
         posix.close(source)
         _, status = posix.waitpid(pid, 0)
-        answer = b"".join(parts)
-        if status:
-            answer = b"%d\n%b" % (status, answer)
-        write(1, (b"X" if status else b"K") + framed(answer, 8))
+        write(1, b"K" + status.to_bytes(4, "little"))
 
 
 serve()
