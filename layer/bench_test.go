@@ -86,7 +86,7 @@ func BenchmarkSegment(b *testing.B) {
 			}
 			b.SetBytes(total)
 			for b.Loop() {
-				if _, err := c.codec().encode(b.Context(), io.Discard, plan[1].items); err != nil {
+				if _, err := c.codec().encode(b.Context(), io.Discard, io.Discard, plan[1].items); err != nil {
 					b.Fatal(err)
 				}
 			}

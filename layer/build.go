@@ -33,6 +33,7 @@ type sums struct {
 type Builder struct {
 	cache *cas.Store
 	slots *semaphore.Weighted
+	kept  *keeper
 
 	mu   sync.Mutex
 	made map[string]sums // by key
@@ -40,7 +41,7 @@ type Builder struct {
 
 // NewBuilder makes a builder that does as many things at once as there are processors.
 func NewBuilder(cache *cas.Store) *Builder {
-	return &Builder{cache: cache, slots: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), made: map[string]sums{}}
+	return &Builder{cache: cache, slots: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), kept: newKeeper(), made: map[string]sums{}}
 }
 
 // Build gives the layer of a Spec, see Builder.Build.
@@ -146,7 +147,7 @@ func (b *Builder) segments(ctx context.Context, spec Spec) ([]*segment, error) {
 			}
 			defer b.slots.Release(1)
 			var err error
-			segments[i], err = newSegment(ctx, turn, b.cache, codec, s)
+			segments[i], err = newSegment(ctx, turn, b.cache, b.kept, codec, s)
 			return err
 		})
 	}

@@ -13,13 +13,13 @@ type codec interface {
 	head() []byte
 	tail(crc uint32, size int64) []byte
 	// encode writes what is compressed of the members and tells the pieces of the segment. Content that is not what it claims
-	// to be is an error, but for what is spliced, which is not read.
-	encode(ctx context.Context, w io.Writer, items []item) ([]piece, error)
+	// to be is an error, but for what is spliced, which is not read. What is compressed goes to tar as well.
+	encode(ctx context.Context, w, tar io.Writer, items []item) ([]piece, error)
 	// fits says whether these can be the pieces of these members.
 	fits(items []item, pieces []piece) bool
 	// blob gives a segment's bytes of the blob: from what encode wrote, and from the content that is spliced.
 	blob(items []item, pieces []piece, encoded io.ReaderAt) (io.Reader, error)
-	// decode gives the tar in a segment's bytes of the blob. It reads them to their end.
+	// decode gives the tar in a piece's bytes of the blob. It reads them to their end.
 	decode(blob io.Reader) (io.ReadCloser, error)
 }
 
@@ -38,7 +38,9 @@ func (plainCodec) key() string               { return "none" }
 func (plainCodec) head() []byte              { return nil }
 func (plainCodec) tail(uint32, int64) []byte { return nil }
 
-func (plainCodec) encode(context.Context, io.Writer, []item) ([]piece, error) { return nil, nil }
+func (plainCodec) encode(context.Context, io.Writer, io.Writer, []item) ([]piece, error) {
+	return nil, nil
+}
 
 func (plainCodec) fits(_ []item, pieces []piece) bool { return len(pieces) == 0 }
 

@@ -63,7 +63,8 @@
 // layer costs no reading at all. Blobs are not kept: they are put together from segments and wheels when a destination lacks them.
 //
 // A new layer is hashed as it will be read: the blob is put together, hashed and decompressed, each piece of it compared with
-// the CRC-32 that it had when it was made, and what comes out is hashed. The state of both sums is kept where a part ends, under
+// the CRC-32 that it had when it was made, and what comes out is hashed. What was compressed a moment ago, and is still in memory, is
+// hashed from there, up to 32 MiB of it. The state of both sums is kept where a part ends, under
 // the keys of all segments so far, though not more often than once in a mebibyte, so that a layer of which one part changed is
 // hashed from there on.
 //

@@ -53,10 +53,10 @@ func (g gzipCodec) splices(it item) (tree.Deflate, bool) {
 	return c.Deflate()
 }
 
-func (g gzipCodec) encode(ctx context.Context, w io.Writer, items []item) ([]piece, error) {
+func (g gzipCodec) encode(ctx context.Context, w, tar io.Writer, items []item) ([]piece, error) {
 	deflater := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(deflater)
-	r := run{out: &meter{w: w}, deflater: deflater}
+	r := run{out: &meter{w: w}, tar: tar, deflater: deflater}
 	var header bytes.Buffer
 	var pieces []piece
 	end := func() error {
@@ -107,6 +107,7 @@ var deflaters = sync.Pool{New: func() any {
 // run is what is being compressed between two splices.
 type run struct {
 	out      *meter
+	tar      io.Writer // gets what is compressed as well
 	deflater *flate.Writer
 	raw      int64
 	crc      uint32
@@ -119,6 +120,9 @@ func (r *run) Write(p []byte) (int, error) {
 	}
 	r.raw += int64(len(p))
 	r.crc = crc32.Update(r.crc, crc32.IEEETable, p)
+	if _, err := r.tar.Write(p); err != nil {
+		return 0, err
+	}
 	return r.deflater.Write(p)
 }
 

@@ -31,6 +31,7 @@ type segment struct {
 	items  []item
 	pieces []piece
 	open   func() (encodedData, error)
+	keeper *keeper
 }
 
 // encodedData is what codec.encode wrote.
@@ -48,14 +49,14 @@ func (memory) Close() error { return nil }
 func segmentKey(c codec, s stretch) string { return cas.Key("segment", c.key(), s.key) }
 
 // newSegment makes the segment of a stretch, or finds it in the cache. Its turn has come.
-func newSegment(ctx context.Context, turn trace.Turn, cache *cas.Store, c codec, s stretch) (*segment, error) {
-	seg := &segment{codec: c, key: segmentKey(c, s), items: s.items}
+func newSegment(ctx context.Context, turn trace.Turn, cache *cas.Store, keeper *keeper, c codec, s stretch) (*segment, error) {
+	seg := &segment{codec: c, key: segmentKey(c, s), items: s.items, keeper: keeper}
 	seg.open = func() (encodedData, error) { return cache.OpenFile(encodingKind, seg.key) }
 	if _, plain := c.(plainCodec); plain || !s.keep {
 		span := turn.Start(trace.Compress, s.name)
 		defer span.End()
 		var data bytes.Buffer
-		pieces, err := c.encode(ctx, &data, s.items)
+		pieces, err := c.encode(ctx, &data, io.Discard, s.items)
 		seg.pieces = pieces
 		span.Bytes(seg.rawSize())
 		seg.open = func() (encodedData, error) { return memory{bytes.NewReader(data.Bytes())}, nil }
@@ -114,7 +115,13 @@ func (s *segment) make(ctx context.Context, cache *cas.Store) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	buffered := bufio.NewWriterSize(w, copyBuffer)
-	if s.pieces, err = s.codec.encode(ctx, buffered, s.items); err != nil {
+	kept := s.keeper.start()
+	defer func() {
+		if err != nil {
+			kept.drop()
+		}
+	}()
+	if s.pieces, err = s.codec.encode(ctx, buffered, kept, s.items); err != nil {
 		return err
 	}
 	if err := buffered.Flush(); err != nil {
@@ -127,7 +134,11 @@ func (s *segment) make(ctx context.Context, cache *cas.Store) (err error) {
 	if err := w.Commit(s.key); err != nil {
 		return err
 	}
-	return cache.PutRecord(segmentKind, s.key, data)
+	if err := cache.PutRecord(segmentKind, s.key, data); err != nil {
+		return err
+	}
+	s.keeper.put(s.key, kept)
+	return nil
 }
 
 // discard removes the segment from the cache. A wheel that proves damaged discards itself and is the error.

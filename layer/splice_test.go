@@ -241,7 +241,7 @@ func checkSplice(t testing.TB, name string, content, raw []byte) (last, end int6
 	items := []item{{Entry: entry, mode: 0o644, splice: true}, {Entry: small, mode: 0o644, splice: true}, {Entry: entry, mode: 0o644, splice: true}}
 	codec := gzipCodec{spliceFrom: 16 << 10}
 	var encoded bytes.Buffer
-	pieces, err := codec.encode(t.Context(), &encoded, items)
+	pieces, err := codec.encode(t.Context(), &encoded, io.Discard, items)
 	if err != nil {
 		t.Fatal(err)
 	}

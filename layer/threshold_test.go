@@ -68,7 +68,7 @@ func TestThreshold(t *testing.T) {
 		}
 		for i, from := range thresholds {
 			before := threadTime(t)
-			pieces, err := gzipCodec{spliceFrom: from}.encode(context.Background(), io.Discard, items)
+			pieces, err := gzipCodec{spliceFrom: from}.encode(context.Background(), io.Discard, io.Discard, items)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func (z zstdCodec) key() string { return "zstd " + z.level.String() }
 func (zstdCodec) head() []byte              { return nil }
 func (zstdCodec) tail(uint32, int64) []byte { return nil }
 
-func (z zstdCodec) encode(ctx context.Context, w io.Writer, items []item) (_ []piece, err error) {
+func (z zstdCodec) encode(ctx context.Context, w, tar io.Writer, items []item) (_ []piece, err error) {
 	if len(items) == 0 {
 		return nil, nil
 	}
@@ -30,7 +30,7 @@ func (z zstdCodec) encode(ctx context.Context, w io.Writer, items []item) (_ []p
 		return nil, fmt.Errorf("start compression: %w", err)
 	}
 	sum := crc32.NewIEEE()
-	raw := &meter{w: io.MultiWriter(encoder, sum)}
+	raw := &meter{w: io.MultiWriter(encoder, sum, tar)}
 	archive := &tarReader{items: items}
 	err = copyBytes(ctx, raw, archive, make([]byte, copyBuffer))
 	if err := errors.Join(err, archive.Close(), encoder.Close()); err != nil {
