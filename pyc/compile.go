@@ -173,8 +173,10 @@ func cacheKey(interpreter Interpreter, optimize int, modules []tree.Entry) strin
 func (c *Compiler) compileAll(ctx context.Context, format *marshal.Format, src Source, modules []tree.Entry) ([]answer, error) {
 	answers := make([]answer, len(modules))
 	weight := int64(0)
-	for _, m := range modules {
-		weight += m.Content.Size()
+	for _, e := range src.Part.Entries {
+		if e.Kind == tree.File {
+			weight += e.Content.Size()
+		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.pool.size + 1) // one more waits, lest another part takes its turn

@@ -83,7 +83,7 @@ type slice struct {
 	of       string // the name of the part
 	root     string // which the modules are below
 	modules  []tree.Entry
-	weight   int64         // bytes of all modules of the part
+	weight   int64         // bytes of all files of the part
 	limit    time.Duration // for one module
 	optimize int
 }

@@ -8,7 +8,8 @@ import (
 
 // turns are what slices wait for: there are as many at a time as workers. Those of the largest part come first, and of parts as large
 // those who came first. So a part is done before the next one is begun, of which the answers need not be held meanwhile, and what
-// is left in the end, when there is nothing else to do, is small.
+// is left to do with a part that is compiled, which is to compress, hash and send all of its files, is little of the last ones, when there is
+// nothing else to do.
 type turns struct {
 	mu      sync.Mutex
 	free    int
