@@ -24,6 +24,8 @@ var (
 	bytecodeKind = cas.Kind{Name: "bytecode", Version: 3}
 	// indexKind: what is where in such a file, by the key of the bytecode.
 	indexKind = cas.Kind{Name: "bytecode-index", Version: 3}
+	// placeKind: the digests of the bytecode files of a part at a place, by the key that such a part has.
+	placeKind = cas.Kind{Name: "bytecode-place", Version: 1}
 )
 
 // index describes a file of code: which piece of it is that of which module.
@@ -31,6 +33,13 @@ type index struct {
 	SHA256   tree.Digest // of the whole file
 	Pieces   []piece     // in the order of their modules, and of the file, of which they are all
 	Failures []Failure   // in the order of their modules, with their paths below the root
+}
+
+// placed are the digests of the bytecode files at a place, in the order of their pieces, and how the file of code looked when they were
+// computed and it was proven.
+type placed struct {
+	Look    string
+	Digests []byte // one after the other
 }
 
 type piece struct {
@@ -102,21 +111,21 @@ func (b *bytecode) parts(p piece, code []byte) [4][]byte {
 
 // add makes an entry of a piece, given its code.
 func (b *bytecode) add(p piece, code []byte) {
-	entry := tree.Entry{Path: b.place(b.cached(p.Path)), Kind: tree.File, Mode: 0o644}
 	parts := b.parts(p, code)
+	c := content{piece: p, of: b}
 	if b.file == "" {
+		entry := b.entry(c)
 		entry.Content = tree.Bytes(bytes.Join(parts[:], nil))
-	} else {
-		c := content{piece: p, of: b}
-		sum := sha256.New()
-		for _, part := range parts {
-			sum.Write(part)
-			c.size += int64(len(part))
-		}
-		sum.Sum(c.digest[:0])
-		entry.Content = c
+		b.entries = append(b.entries, entry)
+		return
 	}
-	b.entries = append(b.entries, entry)
+	sum := sha256.New()
+	for _, part := range parts {
+		sum.Write(part)
+		c.size += int64(len(part))
+	}
+	sum.Sum(c.digest[:0])
+	b.entries = append(b.entries, b.entry(c))
 }
 
 // content is a bytecode file whose code is in the cache. It opens the file there by name each time: a build may hold very many.
@@ -146,7 +155,7 @@ func (c content) Open() (io.ReadCloser, error) {
 }
 
 // load finds code made before and reports whether there was some. What is damaged is not there.
-func (c *Compiler) load(ctx context.Context, b *bytecode, part, key string) (bool, error) {
+func (c *Compiler) load(ctx context.Context, b *bytecode, part, key, place string) (bool, error) {
 	if key == "" {
 		return false, nil
 	}
@@ -169,7 +178,8 @@ func (c *Compiler) load(ctx context.Context, b *bytecode, part, key string) (boo
 		return false, err
 	}
 	b.index, b.file = ix, f.Name()
-	if err := errors.Join(b.read(f), f.Close()); err != nil && !errors.Is(err, errDamaged) {
+	err = c.enter(b, f, place)
+	if err = errors.Join(err, f.Close()); err != nil && !errors.Is(err, errDamaged) {
 		return false, fmt.Errorf("read cached bytecode: %w", err)
 	} else if err != nil {
 		b.index, b.file, b.entries = index{}, "", nil
@@ -181,6 +191,67 @@ func (c *Compiler) load(ctx context.Context, b *bytecode, part, key string) (boo
 }
 
 var errDamaged = errors.New("the file is damaged")
+
+// enter makes the entries from a file of code. It is read, unless it looks as it did when it was read last, in this boot.
+func (c *Compiler) enter(b *bytecode, f *os.File, place string) error {
+	if c.boot == "" {
+		return b.read(f)
+	}
+	look, err := cas.LookAt(c.boot, "", f.Name())
+	if err != nil {
+		return err
+	}
+	var known placed
+	data, err := c.cache.Record(placeKind, place)
+	if err == nil && json.Unmarshal(data, &known) == nil && known.Look == look.Sum && b.known(known.Digests) {
+		return nil
+	}
+	if err := b.read(f); err != nil {
+		return err
+	}
+	return c.remember(look, place, b.entries)
+}
+
+// remember notes the digests of entries, in the order of their pieces, of a file of code that looks so, unless it is too new for that.
+func (c *Compiler) remember(look cas.Look, place string, entries []tree.Entry) error {
+	if ok, err := c.cache.IsSettled(placeKind, look); err != nil || !ok {
+		return err
+	}
+	known := placed{Look: look.Sum}
+	for _, e := range entries {
+		digest := e.Content.Digest()
+		known.Digests = append(known.Digests, digest[:]...)
+	}
+	data, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	return c.cache.PutRecord(placeKind, place, data)
+}
+
+// known makes the entries from the digests of their files; false where these are others' digests.
+func (b *bytecode) known(digests []byte) bool {
+	if len(digests) != len(b.Pieces)*len(tree.Digest{}) {
+		return false
+	}
+	offset := int64(0)
+	for _, p := range b.Pieces {
+		if !p.fits(offset) {
+			b.entries = nil
+			return false
+		}
+		offset += p.Length
+		digest := tree.Digest(digests[:len(tree.Digest{})])
+		digests = digests[len(digest):]
+		b.entries = append(b.entries, b.entry(content{piece: p, of: b, digest: digest, size: 16 + p.Length + int64(len(b.name(p)))}))
+	}
+	return true
+}
+
+// entry is the bytecode file with that content.
+func (b *bytecode) entry(c content) tree.Entry {
+	return tree.Entry{Path: b.place(b.cached(c.Path)), Kind: tree.File, Mode: 0o644, Content: c}
+}
 
 // read makes the entries from a file of code, and proves the file in the same pass.
 func (b *bytecode) read(f io.Reader) error {

@@ -68,6 +68,7 @@ type Result struct {
 // Compiler compiles parts. It is safe for concurrent use.
 type Compiler struct {
 	cache *cas.Store
+	boot  string
 	pool  *pool
 }
 
@@ -80,13 +81,16 @@ type Options struct {
 	Accept func(Interpreter) error
 	// Root names the interpreter's root file system: what was learnt of its interpreter is remembered under that name.
 	Root string
+	// Boot names the boot of this machine: a file of the cache that was read in the same boot, and looks as it did, is not read again.
+	// Empty: that cannot be told, and it is always read.
+	Boot string
 	// Workers is how many processes there are at a time, at least one.
 	Workers int
 }
 
 // New makes a compiler. Its workers are started as they are needed and live no longer than ctx. Close must be called.
 func New(ctx context.Context, cache *cas.Store, o Options) *Compiler {
-	return &Compiler{cache: cache, pool: newPool(ctx, cache, o)}
+	return &Compiler{cache: cache, boot: o.Boot, pool: newPool(ctx, cache, o)}
 }
 
 // Close ends the workers.
@@ -121,7 +125,7 @@ func (c *Compiler) Compile(ctx context.Context, src Source) (Result, error) {
 		key = cacheKey(interpreter, src.Optimize, modules)
 		result.Part.Key = cas.Key("bytecode part", key, src.Root, fmt.Sprint(src.Mode))
 	}
-	made, err := c.load(ctx, b, part.Name, key)
+	made, err := c.load(ctx, b, part.Name, key, result.Part.Key)
 	if err != nil {
 		return Result{}, fmt.Errorf("compile %s: %w", part.Name, err)
 	}

@@ -25,7 +25,8 @@
 // The interpreter id is cache tag + sys.version. The magic number is not enough: it spans all of 3.11.x. The id is part
 // of the cache key and never of the bytes. Cache: for the modules of each part with a Key, an index under what they are compiled from (their
 // paths below the root, their contents, the interpreter id) and their code in one file, named by its SHA-256, which is proven before
-// it is used. The code is without header and without co_filename, which are filled in as it is read: one entry serves every
+// it is used, unless it looks as it did when it was proven before in the same boot (cas.Look): then the digests of the files at their place are
+// remembered. The code is without header and without co_filename, which are filled in as it is read: one entry serves every
 // place that the modules can be installed to, and both kinds of header. An index whose code was removed from the cache, or the other way round, is as
 // none: both are made again.
 package pyc

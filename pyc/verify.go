@@ -12,6 +12,7 @@ func Kinds() []cas.Registration {
 	return []cas.Registration{
 		{Kind: bytecodeKind, Verify: cas.IsSHA256},
 		{Kind: indexKind, Verify: verifyIndex},
+		{Kind: placeKind, Verify: cas.IsJSON[placed]},
 		{Kind: interpreterKind, Verify: cas.IsJSON[Interpreter]},
 	}
 }

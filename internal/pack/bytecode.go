@@ -53,7 +53,7 @@ func (o Options) bytecode(python tag.Python) (*bytecodeOptions, error) {
 
 // newCompiler makes a compiler for an environment, whose processes are started by launch, when they are needed.
 func newCompiler(ctx context.Context, s *Sources, spec venv.Spec, options bytecodeOptions, mode pyc.Invalidation, o pyc.Options) *compiler {
-	o.Workers = runtime.GOMAXPROCS(0)
+	o.Workers, o.Boot = runtime.GOMAXPROCS(0), bootID()
 	return &compiler{
 		pyc: pyc.New(ctx, s.cache, o), options: options, place: strings.TrimPrefix(spec.Prefix, "/"), site: spec.SitePackages(), mode: mode, reporter: s.reporter,
 		done: Bytecode{Optimize: options.Optimize, Sourceless: options.sourceless()},

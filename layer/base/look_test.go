@@ -19,8 +19,8 @@ func settle(t *testing.T, img *Image, root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.changed = time.Time{}
-	if err := l.remember(img); err != nil {
+	l.Changed = time.Time{}
+	if err := img.remember(l); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -28,7 +28,7 @@ func settle(t *testing.T, img *Image, root string) {
 func isRemembered(t *testing.T, img *Image, root string) bool {
 	t.Helper()
 	l, err := img.look(root)
-	return err == nil && l.isRemembered(img)
+	return err == nil && img.isRemembered(l)
 }
 
 func TestLookIsRememberedOnceItIsSettled(t *testing.T) {

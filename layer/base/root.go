@@ -137,13 +137,13 @@ func (i *Image) checkRoot(ctx context.Context, dir string) error {
 		return i.compareRoot(ctx, span, dir)
 	}
 	l, err := i.look(dir)
-	if err != nil || l.isRemembered(i) {
+	if err != nil || i.isRemembered(l) {
 		return err
 	}
 	if err := i.compareRoot(ctx, span, dir); err != nil {
 		return err
 	}
-	if err := l.remember(i); err != nil {
+	if err := i.remember(l); err != nil {
 		i.opts.Progress.Detail("the unpacked base %s will be compared again: %v", i.Digest, err)
 	}
 	return nil
