@@ -8,7 +8,7 @@
 //   - A Reader has half a megabyte, whatever it inflates, and allocates nothing more.
 //
 // Nearly all that vpk itself does for a new wheel is to inflate it, to prove it and to hash its layer, and that is why this is not done by a library:
-// github.com/klauspost/compress/flate takes 2.4 times as long for machine code and modules (BenchmarkInflate), needs a new reader, of which
+// github.com/klauspost/compress/flate takes more than twice as long for machine code and for modules (BenchmarkInflate), needs a new reader, of which
 // the tables are most of the cost, for each stream whose blocks are to be reported, and reports a wrong end of those that follow a stored
 // block (version 1.20.3). It is what the tests compare with, and so are compress/flate and CPython's zlib.
 //
