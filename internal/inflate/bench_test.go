@@ -37,7 +37,7 @@ func BenchmarkInflate(b *testing.B) {
 					r.Reset(bytes.NewReader(raw))
 					err := error(nil)
 					for err == nil {
-						_, err = r.Next()
+						_, err = r.next()
 					}
 					if err != io.EOF {
 						b.Fatal(err)

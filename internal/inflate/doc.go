@@ -14,7 +14,7 @@
 //
 // What makes the difference: the stream is read a word at a time into a register, from a buffer that always has enough for a round of the
 // inner loop, so that this asks for more once per round and not once per bit; tables of eleven bits say byte or length, extra bits and
-// all, in one look; matches are copied in words; content is given where it was made (Next), and not copied.
+// all, in one look; matches are copied in words.
 //
 // Not done: preset dictionaries, Deflate64, the zlib and gzip containers, reading a byte at a time so that nothing behind the stream is read.
 package inflate

@@ -89,7 +89,7 @@ func encodings(t testing.TB, content []byte) map[string][]byte {
 
 func TestInflate(t *testing.T) {
 	r := NewReader()
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.next(); err != io.EOF {
 		t.Errorf("a Reader without a stream says %v", err)
 	}
 	for what, content := range contents() {
@@ -160,7 +160,7 @@ func TestSource(t *testing.T) {
 		if got, err := io.ReadAll(r); err != broken || !bytes.HasPrefix(content, got) {
 			t.Errorf("broken at %d: error %v", at, err)
 		}
-		if _, err := r.Next(); err != broken {
+		if _, err := r.next(); err != broken {
 			t.Errorf("broken at %d, asked again: error %v", at, err)
 		}
 	}

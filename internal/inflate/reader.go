@@ -28,7 +28,7 @@ type Reader struct {
 	out     [outSize]byte
 	written int    // of out
 	given   int    // of out, to the caller
-	pending []byte // of Read: given by Next and not yet taken
+	pending []byte // of Read: given by next and not yet taken
 	err     error  // sticky
 
 	state   state
@@ -71,13 +71,8 @@ func (r *Reader) LastBlock() (begin, end int64) {
 	return r.blockAt, r.endAt
 }
 
-// Next gives the next piece of the content, which is valid until the Reader is used again. Its errors are io.EOF after the last piece,
-// io.ErrUnexpectedEOF where src ends before the stream, *CorruptError, and those of src.
-func (r *Reader) Next() ([]byte, error) {
-	if piece := r.pending; len(piece) > 0 {
-		r.pending = nil
-		return piece, nil
-	}
+// next gives the next piece of the content, which is valid until it is called again.
+func (r *Reader) next() ([]byte, error) {
 	if r.written > outSize-outSlack {
 		r.written = copy(r.out[:], r.out[r.written-window:r.written])
 		r.given = r.written
@@ -93,13 +88,14 @@ func (r *Reader) Next() ([]byte, error) {
 	return piece, nil
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. Its errors are io.EOF at the end of the stream, io.ErrUnexpectedEOF where src ends before that, *CorruptError, and
+// those of src.
 func (r *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	if len(r.pending) == 0 {
-		piece, err := r.Next()
+		piece, err := r.next()
 		if err != nil {
 			return 0, err
 		}
