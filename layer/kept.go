@@ -12,7 +12,7 @@ import (
 const keptLimit = 32 << 20 / copyBuffer
 
 // kept is what a segment was compressed from, in memory until it is hashed, which is usually soon after: it need not be decompressed for
-// that. It is empty, and stays so, once there is no room for more. Who is nil keeps nothing.
+// that. It is empty, and stays so, once there is no room for more.
 type kept struct {
 	room   *semaphore.Weighted
 	full   bool
@@ -43,7 +43,7 @@ func (k *kept) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// drop forgets what is kept.
+// drop forgets what is kept; nil keeps nothing.
 func (k *kept) drop() {
 	if k == nil {
 		return

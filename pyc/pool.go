@@ -51,7 +51,7 @@ type Launcher func(ctx context.Context, args, env []string, stdin io.Reader, std
 func Arguments() (args, env []string) {
 	return []string{"-S", "-s", "-B", "-c", workerSource}, []string{
 		"PYTHONHASHSEED=0", "LANG=C.UTF-8",
-		// For glibc (mallopt(3)): memory of one module serves the next. To give it back and get it again costs a twentieth of all compiling.
+		// For glibc (mallopt(3)): memory of one module serves the next, as to give it back and get it again costs an eighth of all page faults.
 		"MALLOC_TRIM_THRESHOLD_=268435456", "MALLOC_TOP_PAD_=1048576", "MALLOC_MMAP_THRESHOLD_=268435456",
 	}
 }
