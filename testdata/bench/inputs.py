@@ -42,6 +42,7 @@ class Input:
     directory: pathlib.Path  # the project, as it is
     bumped: str  # uv.lock with one dependency in another version
     other: pathlib.Path  # a project with the same dependencies and one more
+    often: int  # how many rounds it has for one of a large project: what takes a second is measured the less exactly
 
     def copy(self, to: pathlib.Path) -> pathlib.Path:
         aside.put(to)
@@ -121,5 +122,5 @@ def make(build: pathlib.Path, demo: pathlib.Path, uv, python, wheels: pathlib.Pa
         (directory / "uv.lock").write_text(servers.localise(current, wheels, host, wheel_of_ours))
         (other / "uv.lock").write_text(servers.localise(more, wheels, host, wheel_of_ours))
         shutil.rmtree(older)
-        inputs.append(Input(name, directory, servers.localise(bumped, wheels, host, wheel_of_ours), other))
+        inputs.append(Input(name, directory, servers.localise(bumped, wheels, host, wheel_of_ours), other, 1 if dependencies else 3))
     return inputs
