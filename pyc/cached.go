@@ -209,7 +209,8 @@ func (c *Compiler) enter(b *bytecode, f *os.File, place string) error {
 	if err := b.read(f); err != nil {
 		return err
 	}
-	return c.remember(look, place, b.entries)
+	_ = c.remember(look, place, b.entries) // a cache that can't be written to costs another reading, and nothing else
+	return nil
 }
 
 // remember notes the digests of entries, in the order of their pieces, of a file of code that looks so, unless it is too new for that.

@@ -304,6 +304,24 @@ func TestCodeThatLooksTheSameIsNotRead(t *testing.T) {
 	}
 }
 
+// A disk that is full, or may not be written to, is none of a reader's business.
+func TestCodeIsReadFromACacheThatCannotRemember(t *testing.T) {
+	cache, started := openCache(t), 0
+	source := Source{Part: partOf("key", modules(4)), Mode: UncheckedHash}
+	if _, err := compiler(t, cache, 1, &started).Compile(t.Context(), source); err != nil {
+		t.Fatal(err)
+	}
+	scratch := filepath.Join(cache.Dir(), "tmp")
+	if err := errors.Join(os.RemoveAll(scratch), os.WriteFile(scratch, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	c := compiler(t, cache, 1, &started)
+	c.boot = "boot"
+	if again, err := c.Compile(t.Context(), source); err != nil || !again.Cached {
+		t.Errorf("cached = %v, error %v", again.Cached, err)
+	}
+}
+
 // damage changes a file's last byte.
 func damage(t *testing.T, file string) {
 	t.Helper()
