@@ -24,6 +24,9 @@
 // Prune removes the least recently used. Entries of one key whose kinds say so (Registration.With) count as one: they leave together. All
 // others are harmless alone: whoever finds one without the other makes the other again.
 //
+// Looks. Who has read files, and wants to know later whether they can still be believed, remembers how they looked (LookAt): what looks the same
+// in the same boot was not written since, once it is settled (IsSettled). It is the room that decides for what that is enough.
+//
 // Lower caches (Fallback) are looked into, in their order, for what the cache does not have. They are never written, locked,
 // touched or removed from, need not be writable, and may belong to another user. They are believed as much as the cache itself:
 // records by their checksum, all else by the room that reads it. What proves damaged there is made again in the cache; a

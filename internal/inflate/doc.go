@@ -5,10 +5,10 @@
 //     is a single one of one bit; there may be no distances at all; a block can end; no distance reaches before the content.
 //   - Content that was given before a stream proves to be corrupt is what zlib gives for it, or less.
 //   - After the end of a stream it is known to the bit where its last block begins and ends, without which streams cannot be put one behind the other.
-//   - A Reader has half a megabyte, whatever it inflates, and allocates nothing more.
+//   - A Reader has a third of a megabyte, whatever it inflates, and allocates nothing more.
 //
 // Nearly all that vpk itself does for a new wheel is to inflate it, to prove it and to hash its layer, and that is why this is not done by a library:
-// github.com/klauspost/compress/flate takes more than twice as long for machine code and for modules (BenchmarkInflate), needs a new reader, of which
+// github.com/klauspost/compress/flate takes about twice as long for machine code and for small members (BenchmarkInflate), needs a new reader, of which
 // the tables are most of the cost, for each stream whose blocks are to be reported, and reports a wrong end of those that follow a stored
 // block (version 1.20.3). It is what the tests compare with, and so are compress/flate and CPython's zlib.
 //

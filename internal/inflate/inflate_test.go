@@ -62,29 +62,26 @@ func contents() map[string][]byte {
 func encodings(t testing.TB, content []byte) map[string][]byte {
 	streams := map[string][]byte{}
 	for level := flate.HuffmanOnly; level <= flate.BestCompression; level++ {
-		var own, std bytes.Buffer
-		for _, e := range []struct {
-			name string
-			out  *bytes.Buffer
-			make func(io.Writer, int) (io.WriteCloser, error)
-		}{
-			{"klauspost", &own, func(w io.Writer, level int) (io.WriteCloser, error) { return flate.NewWriter(w, level) }},
-			{"std", &std, func(w io.Writer, level int) (io.WriteCloser, error) { return stdflate.NewWriter(w, level) }},
-		} {
-			w, err := e.make(e.out, level)
-			if err == nil {
-				_, err = w.Write(content)
-			}
-			if err == nil {
-				err = w.Close()
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			streams[fmt.Sprint(e.name, " ", level)] = e.out.Bytes()
-		}
+		streams[fmt.Sprint("klauspost ", level)] = encoding(t, content, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, level) })
+		streams[fmt.Sprint("std ", level)] = encoding(t, content, func(w io.Writer) (io.WriteCloser, error) { return stdflate.NewWriter(w, level) })
 	}
 	return streams
+}
+
+func encoding(t testing.TB, content []byte, encoder func(io.Writer) (io.WriteCloser, error)) []byte {
+	t.Helper()
+	var raw bytes.Buffer
+	w, err := encoder(&raw)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw.Bytes()
 }
 
 func TestInflate(t *testing.T) {

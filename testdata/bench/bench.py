@@ -1,10 +1,10 @@
 """bench.py BUILD [--rounds N] [--input NAME] [--only CONTESTANT] [--write FILE]
 
 Packs projects with vpk and with what else does the same, side by side on this machine: wheels from a file server on
-loopback, images to a registry on loopback, medians of N rounds, of the example of three times as many. Prints a table of times, and of how many times as long as
-vpk each one takes; and packs generated wheels, measures the parts of vpk alone, and says which goals are met. BUILD is where the
-tools are (see setup-tests, setup-buildkit) and where everything is made. Who is not here is left out, which the report says; who
-fails is left out from then on, and the exit status is 1.
+loopback, images to a registry on loopback, medians of N rounds, of the example of three times as many. Prints a table of
+times, and of how many times as long as vpk each one takes; and packs generated wheels, measures the parts of vpk alone, and
+says which goals are met. BUILD is where the tools are (see setup-tests, setup-buildkit) and where everything is made. Who is
+not here is left out, which the report says; who fails is left out from then on, and the exit status is 1.
 """
 
 import argparse

@@ -13,10 +13,10 @@ ROWS = [  # what, benchmark
     ("wheel: index and prove every member, one core", "wheel.Index/parallel=1"),
     ("wheel: the same, two cores", "wheel.Index/parallel=2"),
     ("wheel: inflate alone", "wheel.Inflate"),
-    ("inflate: machine code", "inflate.Inflate/code/vpk"),
-    ("inflate: the same by klauspost/compress", "inflate.Inflate/code/klauspost"),
-    ("inflate: in members of 6 KiB", "inflate.Inflate/small/vpk"),
-    ("inflate: the same by klauspost/compress", "inflate.Inflate/small/klauspost"),
+    ("inflate: machine code", "internal/inflate.Inflate/code/vpk"),
+    ("inflate: the same by klauspost/compress", "internal/inflate.Inflate/code/klauspost"),
+    ("inflate: in members of 6 KiB", "internal/inflate.Inflate/small/vpk"),
+    ("inflate: the same by klauspost/compress", "internal/inflate.Inflate/small/klauspost"),
     ("layer: compress a segment, gzip", "layer.Segment/gzip"),
     ("layer: compress a segment, zstd", "layer.Segment/zstd"),
     ("layer: the same bytes by gzip, nothing spliced", "layer.GzipAlone"),
@@ -43,10 +43,10 @@ LINE = re.compile(r"^Benchmark(\S+?)(?:-\d+)?\s+\d+\s.*?([\d.]+) MB/s", re.M)
 def measure(count: int) -> str:
     root = pathlib.Path(__file__).parents[2]
     rates = {}
-    for package, place in {"lockfile": "lockfile", "wheel": "wheel", "inflate": "internal/inflate", "layer": "layer"}.items():
+    for package in ["lockfile", "wheel", "internal/inflate", "layer"]:
         mine = {name.split(".", 1)[1].split("/")[0] for _, name in ROWS if name.startswith(package + ".")}
         said = subprocess.run(
-            ["go", "test", "-run", "^$", "-bench", f"^Benchmark({'|'.join(sorted(mine))})$", "-benchtime", "300ms", "-count", str(count), f"./{place}"],
+            ["go", "test", "-run", "^$", "-bench", f"^Benchmark({'|'.join(sorted(mine))})$", "-benchtime", "300ms", "-count", str(count), f"./{package}"],
             cwd=root, check=True, capture_output=True, text=True).stdout
         for name, rate in LINE.findall(said):
             rates.setdefault(f"{package}.{name}", []).append(float(rate))

@@ -13,7 +13,8 @@ VPK, BUILDKIT, COMPILING = "vpk", "BuildKit", "uv sync --compile-bytecode"
 ABOUT = """# Benchmarks
 
 Whole commands, side by side in one run: `make bench` repeats it, `make bench ROUNDS=5` for better medians; `make bench-go` measures the parts
-alone. The example has three times as many rounds. It takes some twenty minutes, and 10 GB below `build`; who has had a hundred seconds with a project begins no further round with it.
+alone. The bench takes some twenty to thirty minutes, and 10 GB below `build`. The example has three times as many rounds; who has had a
+hundred seconds with a project begins no further round with it.
 The projects are locked when the bench is run, and the synthetic wheels are generated. Wheels come from a file server and images go to a
 registry, both on loopback; the base is in the registry. Everyone packs an empty project first, and the wheels are read once. A first build
 begins without wheels and bytecode, but knows the base and has seen it before, as BuildKit does; "new image" is a project whose dependencies, and one more, were
